@@ -1,0 +1,78 @@
+#![doc = include_str!("../README.md")]
+
+mod extract;
+mod layers;
+pub mod listen;
+mod pipelines;
+mod problem;
+mod routes;
+mod serve;
+mod settings;
+mod state;
+
+use axum::Router;
+use shared::{shutdown::Shutdown, store::Store};
+use std::{fmt, sync::Arc};
+use tokio::net::TcpListener;
+
+pub use pipelines::{Pipeline, Pipelines};
+pub use settings::Settings;
+
+/// The API over one store.
+#[derive(Clone)]
+pub struct Api {
+    settings: Settings,
+    store: Arc<dyn Store>,
+    pipelines: Pipelines,
+}
+
+impl Api {
+    /// An API that does not listen yet.
+    pub fn new(settings: Settings, store: Arc<dyn Store>, pipelines: Pipelines) -> Self {
+        Self {
+            settings,
+            store,
+            pipelines,
+        }
+    }
+
+    /// Everything but the socket: answers requests, whoever brings them. Once `shutdown` drains,
+    /// requests that wait for a job's end are answered at once.
+    pub fn app(&self, shutdown: &Shutdown) -> Router {
+        let state = state::AppState::new(
+            self.settings.clone(),
+            Arc::clone(&self.store),
+            self.pipelines.clone(),
+            shutdown.clone(),
+        );
+        layers::around(routes::table(&state))
+    }
+}
+
+impl Api {
+    /// Answers on `listener` until `shutdown` drains; then finishes the requests it has begun, for
+    /// as long as one may take, or until `shutdown` aborts.
+    ///
+    /// # Errors
+    /// [`listen::Error::NotLoopback`] when the listener is open to other machines.
+    ///
+    /// # Cancel safety
+    /// Dropped, it accepts nothing more; connections that are open are served on until their next
+    /// pause.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: Shutdown,
+    ) -> Result<(), listen::Error> {
+        serve::serve(self, listener, shutdown).await
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("settings", &self.settings)
+            .field("pipelines", &self.pipelines)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! Pipelines: what they are made of, how their last runs went, and running one now.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+use serde::Serialize;
+use shared::{
+    clock::Timestamp,
+    job::{Args, JobDetail, JobId, JobSummary, NewJob, State as JobState, name::Label},
+    store::{Enqueued, Filter, ListParams},
+};
+use std::collections::BTreeSet;
+
+use super::{
+    List,
+    jobs::{Detail, Summary, view::Content},
+};
+use crate::{
+    extract::Segment,
+    pipelines::{self, Pipeline},
+    problem::{Problem, catalog},
+    state::AppState,
+};
+
+/// How many of its runs a pipeline is shown with.
+const RUNS: usize = 10;
+
+/// A pipeline in a list.
+#[derive(Serialize)]
+struct PipelineSummary<'a> {
+    name: &'a Label,
+    sources: &'a [Label],
+    destinations: &'a [Label],
+    last_run: Option<Summary<'a>>,
+}
+
+/// Everything about one pipeline.
+#[derive(Serialize)]
+struct PipelineDetail<'a> {
+    name: &'a Label,
+    sources: &'a [Label],
+    destinations: &'a [Label],
+    /// Its last runs, newest first.
+    runs: Vec<Summary<'a>>,
+    /// What its last completed run returned.
+    last_result: Option<LastResult<'a>>,
+}
+
+/// What a run returned.
+#[derive(Serialize)]
+struct LastResult<'a> {
+    job: JobId,
+    ended_at: Option<Timestamp>,
+    result: Option<Content<'a>>,
+}
+
+impl<'a> LastResult<'a> {
+    fn of(job: &'a JobDetail) -> Self {
+        Self {
+            job: job.summary.id,
+            ended_at: job.summary.ended_at,
+            result: job.result.as_ref().map(Content::json),
+        }
+    }
+}
+
+/// `GET /v1/pipelines`
+pub(super) async fn list(State(app): State<AppState>) -> Result<Response, Problem> {
+    let all = app.pipelines.all();
+    let mut last = Vec::with_capacity(all.len());
+    for name in all.keys() {
+        last.push(runs(&app, name, None, 1).await?);
+    }
+    let both = all.iter().zip(&last);
+    let items = both.map(|((name, pipeline), last)| PipelineSummary {
+        name,
+        sources: &pipeline.sources,
+        destinations: &pipeline.destinations,
+        last_run: last.first().map(Summary::of),
+    });
+    Ok(Json(List::all(items)).into_response())
+}
+
+/// `GET /v1/pipelines/{name}`
+pub(super) async fn read(
+    State(app): State<AppState>,
+    Segment(name): Segment,
+) -> Result<Response, Problem> {
+    let (name, pipeline) = find(&app, &name)?;
+    let last = runs(&app, &name, None, RUNS).await?;
+    let completed = runs(&app, &name, Some(JobState::Completed), 1).await?;
+    let completed = completed.iter().map(|job| job.id).collect::<Vec<JobId>>();
+    let result = app.store.get(completed).await?.pop().flatten();
+    Ok(Json(PipelineDetail {
+        name: &name,
+        sources: &pipeline.sources,
+        destinations: &pipeline.destinations,
+        runs: last.iter().map(Summary::of).collect(),
+        last_result: result.as_ref().map(LastResult::of),
+    })
+    .into_response())
+}
+
+/// `POST /v1/pipelines/{name}/run`
+pub(super) async fn run(
+    State(app): State<AppState>,
+    Segment(name): Segment,
+) -> Result<Response, Problem> {
+    let (name, _) = find(&app, &name)?;
+    let args = Args::json(&serde_json::json!({ "pipeline": name }))?;
+    let job = NewJob::with(pipelines::kind(), args)
+        .max_attempts(app.settings.max_attempts)
+        .tag(pipelines::tag(&name)?);
+    let id = job.id;
+    match app.store.enqueue(vec![job]).await?.pop() {
+        Some(Enqueued::New(_)) => {}
+        other => {
+            let cause = format!("a fresh job without a unique key was not accepted: {other:?}");
+            return Err(Problem::internal(cause));
+        }
+    }
+    let job = app.store.get(vec![id]).await?.pop().flatten();
+    let location = [(header::LOCATION, format!("/v1/jobs/{id}"))];
+    let body = Json(job.as_ref().map(Detail::of));
+    Ok((StatusCode::ACCEPTED, location, body).into_response())
+}
+
+fn find(app: &AppState, name: &str) -> Result<(Label, Pipeline), Problem> {
+    let all = app.pipelines.all();
+    let found = all.get_key_value(name);
+    found
+        .map(|(name, pipeline)| (name.clone(), pipeline.clone()))
+        .ok_or_else(|| Problem::not_found(&catalog::PIPELINE_NOT_FOUND, "pipeline", name))
+}
+
+/// The newest runs of a pipeline, perhaps only those in one state.
+async fn runs(
+    app: &AppState,
+    name: &Label,
+    state: Option<JobState>,
+    limit: usize,
+) -> Result<Vec<JobSummary>, Problem> {
+    let filter = Filter {
+        states: state.into_iter().collect(),
+        kinds: BTreeSet::from([pipelines::kind()]),
+        tag: Some(pipelines::tag(name)?),
+        ..Filter::default()
+    };
+    let page = app.store.list(ListParams {
+        filter,
+        cursor: None,
+        limit,
+    });
+    Ok(page.await?.items)
+}

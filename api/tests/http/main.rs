@@ -1,0 +1,20 @@
+//! The API as its callers meet it: over the memory store, whole, mostly without a socket.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says where it stopped"
+)]
+
+mod bad_input;
+mod bad_queries;
+mod control;
+mod dead_letters;
+mod harness;
+mod lists;
+mod overview;
+mod pipelines;
+mod refusals;
+mod socket;
+mod story;
+mod submit;
+mod trouble;
+mod wait;

@@ -1,0 +1,151 @@
+//! `floor`: what the store itself allows. The same number of rows with the same payload, in bare
+//! statements: insert; then, in two transactions, mark a batch as taken and delete it. No leases,
+//! no retries, no history, no ids made by the caller: no job queue can be faster on this store.
+
+use anyhow::{Context as _, ensure};
+use rusqlite::{Connection, params};
+use std::{collections::VecDeque, path::Path, time::Instant};
+
+use crate::{
+    lifecycle::{self, as_f64},
+    report::Report,
+    store::Place,
+};
+
+#[derive(clap::Args, Debug, Clone)]
+pub(crate) struct Options {
+    /// How many rows.
+    #[arg(long, default_value_t = 100_000)]
+    jobs: usize,
+    /// Bytes of payload of each.
+    #[arg(long, default_value_t = 128)]
+    payload_bytes: usize,
+    /// Rows per transaction.
+    #[arg(long, default_value_t = 1000)]
+    batch: usize,
+}
+
+impl From<&lifecycle::Options> for Options {
+    fn from(options: &lifecycle::Options) -> Self {
+        let lifecycle::Options {
+            jobs,
+            payload_bytes,
+            batch,
+            ..
+        } = *options;
+        Self {
+            jobs,
+            payload_bytes,
+            batch,
+        }
+    }
+}
+
+/// Seconds that each half took.
+pub(crate) struct Floor {
+    jobs: usize,
+    enqueue_s: f64,
+    process_s: f64,
+}
+
+impl Floor {
+    pub(crate) fn lifecycle_per_s(&self) -> f64 {
+        as_f64(self.jobs) / (self.enqueue_s + self.process_s)
+    }
+}
+
+pub(crate) fn run(url: &str, options: &Options) -> anyhow::Result<Option<Report>> {
+    let floor = measure(url, options)?;
+    let mut report = Report::default();
+    report.add("scenario", "floor");
+    report.add("jobs", options.jobs);
+    report.add_f64("enqueue_per_s", as_f64(options.jobs) / floor.enqueue_s);
+    report.add_f64("process_per_s", as_f64(options.jobs) / floor.process_s);
+    report.add_f64("lifecycle_per_s", floor.lifecycle_per_s());
+    Ok(Some(report))
+}
+
+pub(crate) fn measure(url: &str, options: &Options) -> anyhow::Result<Floor> {
+    ensure!(
+        options.jobs > 0 && options.batch > 0,
+        "--jobs and --batch must be at least 1"
+    );
+    let place = Place::new(url)?;
+    match place.file() {
+        Some(path) => sqlite(&path, options),
+        None => Ok(memory(options)),
+    }
+}
+
+/// The settings are those of the store: a write-ahead log, flushed at every commit.
+fn sqlite(path: &Path, options: &Options) -> anyhow::Result<Floor> {
+    let db = Connection::open(path).context("cannot open the database")?;
+    db.execute_batch(
+        "pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 4000;
+         pragma cache_size = -65536; pragma temp_store = memory;
+         create table row (id integer primary key, taken integer, payload blob);
+         create index free on row (id) where taken is null;",
+    )?;
+    let payload = vec![b'x'; options.payload_bytes];
+    let started = Instant::now();
+    for start in (0..options.jobs).step_by(options.batch) {
+        let count = options.batch.min(options.jobs - start);
+        db.execute_batch("begin immediate")?;
+        let mut insert = db.prepare_cached("insert into row (payload) values (?1)")?;
+        for _ in 0..count {
+            insert.execute(params![payload])?;
+        }
+        db.execute_batch("commit")?;
+    }
+    let enqueue_s = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let mut left = options.jobs;
+    while left > 0 {
+        left -= take_and_delete(&db, options.batch)?;
+    }
+    Ok(Floor {
+        jobs: options.jobs,
+        enqueue_s,
+        process_s: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn take_and_delete(db: &Connection, batch: usize) -> anyhow::Result<usize> {
+    db.execute_batch("begin immediate")?;
+    let mut find =
+        db.prepare_cached("select id, payload from row where taken is null order by id limit ?1")?;
+    let rows = find.query_map([i64::try_from(batch)?], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+    })?;
+    let taken: Vec<(i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
+    let mut mark = db.prepare_cached("update row set taken = 1 where id = ?1")?;
+    for (id, _) in &taken {
+        mark.execute([id])?;
+    }
+    db.execute_batch("commit; begin immediate")?;
+    let mut delete = db.prepare_cached("delete from row where id = ?1")?;
+    for (id, _) in &taken {
+        delete.execute([id])?;
+    }
+    db.execute_batch("commit")?;
+    Ok(taken.len())
+}
+
+/// A list in memory: push, take, forget.
+fn memory(options: &Options) -> Floor {
+    let started = Instant::now();
+    let mut rows: VecDeque<Vec<u8>> = (0..options.jobs)
+        .map(|_| vec![b'x'; options.payload_bytes])
+        .collect();
+    let enqueue_s = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    while !rows.is_empty() {
+        let taken: Vec<Vec<u8>> = rows.drain(..options.batch.min(rows.len())).collect();
+        drop(std::hint::black_box(taken));
+    }
+    Floor {
+        jobs: options.jobs,
+        enqueue_s,
+        process_s: started.elapsed().as_secs_f64(),
+    }
+}

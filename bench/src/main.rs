@@ -1,0 +1,67 @@
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the report is what this program is for"
+)]
+
+mod floor;
+mod lifecycle;
+mod pickup;
+mod process;
+mod report;
+mod store;
+
+use clap::{Parser, Subcommand};
+
+/// Measures a Windlass store. One JSON object, or a table, on stdout; logs on stderr.
+#[derive(Parser)]
+#[command(name = "windlass-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    scenario: Scenario,
+    /// Where jobs are kept: `memory:`, `sqlite:///path/to/file.db`. A store of its own is made beside
+    /// what is named, and removed afterwards.
+    #[arg(long, global = true, default_value = "memory:")]
+    store: String,
+    /// Prints one JSON object instead of a table.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Scenario {
+    /// Enqueues jobs, then drains them through the real worker runtime with a no-op handler.
+    Lifecycle(lifecycle::Options),
+    /// The same work in bare statements, without any job semantics, on the same kind of store.
+    Floor(floor::Options),
+    /// Time from an enqueue's commit to the start of its handler: idle workers, an open loop, the
+    /// producer in another process.
+    Pickup(pickup::Options),
+    /// The other process of `pickup`.
+    #[command(hide = true)]
+    Produce(pickup::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let report = runtime.block_on(async {
+        match cli.scenario {
+            Scenario::Lifecycle(options) => lifecycle::run(&cli.store, &options).await,
+            Scenario::Floor(options) => floor::run(&cli.store, &options),
+            Scenario::Pickup(options) => pickup::run(&cli.store, &options).await,
+            Scenario::Produce(options) => pickup::produce(&cli.store, &options).await,
+        }
+    })?;
+    if let Some(report) = report {
+        println!(
+            "{}",
+            if cli.json {
+                report.json()?
+            } else {
+                report.table()
+            }
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+-- Places of jobs in whatever state, newest first.
+-- ?1 below this seq, ?2 how many at most; by the primary key
+select seq
+from job
+where seq < ?1
+order by seq desc
+limit ?2

@@ -1,0 +1,4 @@
+-- Forgets a schedule.
+-- ?1 schedule; by the primary key
+delete from schedule
+where id = ?1

@@ -1,0 +1,3 @@
+-- The last number given out.
+select last
+from sequence

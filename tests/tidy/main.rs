@@ -1,0 +1,8 @@
+//! The house rules that a program can check.
+
+mod arrows;
+mod ladders;
+mod links;
+mod sources;
+mod statements;
+mod tree;
