@@ -1,2 +1,28 @@
-//! Windlass.
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod args;
+mod commands;
+mod demo;
+mod exit;
+mod operate;
+mod output;
+mod serve;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+use crate::{args::Cli, exit::Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            failure.code()
+        }
+    }
+}
+
+/// What every command answers.
+type Result<T = ()> = std::result::Result<T, Failure>;

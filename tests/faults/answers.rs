@@ -1,10 +1,7 @@
 //! Calls that are refused, and answers that are lost: each mutating call of a worker is repeated
 //! until it is answered, and the repetition changes nothing more.
 
-use shared::{
-    job::{NewJob, State},
-    store::JobStore,
-};
+use shared::job::{NewJob, State};
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},

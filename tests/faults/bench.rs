@@ -4,7 +4,7 @@ use shared::{
     clock::Clock,
     job::{JobDetail, JobId, NewJob, State},
     shutdown::{Shutdown, Tasks},
-    store::{JobStore, Store, memory::MemoryStore},
+    store::{Store, memory::MemoryStore},
 };
 use std::{sync::Arc, time::Duration};
 use windlass_tests::faulty::Faulty;
@@ -39,7 +39,7 @@ impl Bench {
             concurrency: 4,
             ..Settings::default()
         };
-        let builder = Worker::builder(self.store.clone())
+        let builder = Worker::builder(Arc::clone(&self.store) as _)
             .settings(settings)
             .alone();
         self.tasks

@@ -1,10 +1,7 @@
 //! A worker that cannot renew its lease: it starts nothing once half of it is over, stops
 //! everything at its end, and carries on under a new registration when the store is back.
 
-use shared::{
-    job::{NewJob, State},
-    store::WorkStore,
-};
+use shared::job::{NewJob, State};
 use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},

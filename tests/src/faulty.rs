@@ -8,7 +8,14 @@ use shared::{
     job::{ClaimedJob, JobDetail, JobId, JobSummary, NewJob, QueueName, name::Label},
     lease::{WorkerId, WorkerInfo, WorkerRecord},
     page::Page,
-    store::*,
+    store::{
+        AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
+        DestinationRecord, DutyStore, ElectParams, Election, Enqueued, Entry, EntryId, Error, Fate,
+        HeartbeatParams, JobStore, LeaderStore, ListParams, Note, Promoted, PruneParams, Pruned,
+        PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick, Replay, Replayed, RescueParams,
+        Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle, Settled, Store, Tick,
+        Wakeups, WorkStore,
+    },
 };
 use std::{
     collections::HashMap,

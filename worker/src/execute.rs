@@ -40,7 +40,7 @@ async fn run(engine: &Engine, ctx: &Context) -> Verdict {
         return stopped(why.clone());
     }
     let started = std::time::Instant::now();
-    let limit = ctx.job().timeout.unwrap_or(engine.settings.job_timeout);
+    let limit = ctx.job().timeout.unwrap_or(engine.retry.load().job_timeout);
     let verdict = tokio::select! {
         biased;
         outcome = timeout(limit, handler.run(ctx.clone())) => {

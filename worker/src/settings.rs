@@ -18,8 +18,6 @@ pub struct Settings {
     pub lease: Duration,
     /// How often it says that it lives.
     pub heartbeat: Duration,
-    /// How long an attempt may take unless its job says otherwise.
-    pub job_timeout: Duration,
     /// How long running jobs may finish once it drains.
     pub drain_timeout: Duration,
     /// How often it looks for work when nothing hints at any.
@@ -38,7 +36,6 @@ impl Default for Settings {
             concurrency: 100,
             lease: Duration::from_secs(20),
             heartbeat: Duration::from_secs(5),
-            job_timeout: Duration::from_mins(15),
             drain_timeout: Duration::from_secs(25),
             poll: Duration::from_secs(1),
             alone: None,
@@ -65,14 +62,26 @@ impl Default for Queues {
     }
 }
 
-/// The waits between attempts: by kind, and for all other kinds. Replaced as a whole when the
-/// configuration is read again.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// What attempts go by unless their job says otherwise: how long one may take, and how long to
+/// wait after it failed. Replaced as a whole when the configuration is read again.
+#[derive(Debug, Clone, PartialEq)]
 pub struct RetryPolicy {
-    /// For kinds that are not named.
+    /// How long an attempt may take.
+    pub job_timeout: Duration,
+    /// The waits of kinds that are not named.
     pub default: Backoff,
-    /// For these.
+    /// The waits of these.
     pub kinds: HashMap<Kind, Backoff>,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            job_timeout: Duration::from_mins(15),
+            default: Backoff::default(),
+            kinds: HashMap::new(),
+        }
+    }
 }
 
 impl RetryPolicy {

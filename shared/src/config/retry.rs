@@ -73,12 +73,17 @@ impl Retry {
         }
     }
 
-    /// How long after its first failure a job is given up, on average.
-    pub fn expected_window(&self) -> Duration {
+    /// The waits of jobs of a kind that is not named.
+    pub fn backoff_of_all(&self) -> Backoff {
         let Self {
             base, factor, cap, ..
         } = *self;
-        Backoff { base, factor, cap }.expected_window(self.max_attempts)
+        Backoff { base, factor, cap }
+    }
+
+    /// How long after its first failure a job is given up, on average.
+    pub fn expected_window(&self) -> Duration {
+        self.backoff_of_all().expected_window(self.max_attempts)
     }
 
     pub(super) fn read(from: &Reader<'_>) -> Self {

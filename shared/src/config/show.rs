@@ -18,17 +18,26 @@ const ON_ONE_LINE: [&str; 4] = ["args", "headers", "query", "select"];
 /// Beside each value that some layer set stands where. Secrets are [`REDACTED`], and so is what
 /// sounds like a secret within the args of a schedule.
 pub fn render(loaded: &Loaded) -> String {
-    let mut table = match Table::try_from(&loaded.config) {
+    let table = match values(loaded) {
         Ok(table) => table,
         Err(error) => return format!("# cannot be shown: {error}\n"),
     };
-    redact(&mut table);
     let mut page = Page {
         text: String::new(),
         loaded,
     };
     page.table("", &table);
     page.text
+}
+
+/// The same for programs: the values alone.
+///
+/// # Errors
+/// When a value is one that TOML cannot spell.
+pub fn values(loaded: &Loaded) -> Result<Table, toml::ser::Error> {
+    let mut table = Table::try_from(&loaded.config)?;
+    redact(&mut table);
+    Ok(table)
 }
 
 /// Hides what sounds like a secret in args, which nobody checks.

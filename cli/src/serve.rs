@@ -1,0 +1,51 @@
+//! Roles: the configuration is read, the store opened, and any set of API, worker and scheduler
+//! runs in this process until it is asked to stop.
+
+mod flags;
+mod roles;
+mod server;
+mod settings;
+
+pub(crate) use flags::{ApiArgs, SchedulerArgs, Up, WorkerArgs};
+pub(crate) use roles::Roles;
+pub(crate) use server::Server;
+
+use shared::{config::Layers, shutdown::Shutdown, telemetry::Telemetry};
+
+use crate::{
+    Result,
+    exit::{Code, Failure},
+};
+
+/// Runs roles in the foreground: what `up`, `api`, `worker` and `scheduler` are.
+fn run(layers: Layers, roles: Roles) -> Result {
+    let loaded = layers.load()?;
+    let telemetry = Telemetry::start(&loaded.config.logs).map_err(anyhow::Error::from)?;
+    let shutdown = Shutdown::new();
+    block_on(async {
+        let server = Server::open(layers, loaded, roles).await?;
+        let run = server.run(telemetry, shutdown.clone());
+        tokio::pin!(run);
+        tokio::select! {
+            ended = &mut run => ended,
+            Err(error) = shutdown.on_signals() => Err(Failure::from(error)),
+        }
+    })??;
+    if shutdown.is_aborted() {
+        let why = "stopped before everything had ended: what ran is rescued when its lease is over";
+        return Err(Failure::new(Code::Failed, why));
+    }
+    Ok(())
+}
+
+/// Runs a future on a runtime of its own.
+///
+/// # Errors
+/// When the system gives no threads.
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let output = runtime.block_on(future);
+    // A blocking call that hangs (a disk, a resolver) must not hold up the end of the process.
+    runtime.shutdown_background();
+    Ok(output)
+}

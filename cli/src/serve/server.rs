@@ -1,0 +1,289 @@
+//! A process that serves: its parts, started together, stopped in order.
+
+use anyhow::Context as _;
+use api::{Api, Pipelines};
+use arc_swap::ArcSwap;
+use scheduler::Scheduler;
+use shared::{
+    clock::Clock,
+    config::{Config, Current, Layers, Live, Loaded},
+    shutdown::{Shutdown, Tasks},
+    store::{self, Store, redacted_url},
+    telemetry::Telemetry,
+};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+use tokio::net::TcpListener;
+use worker::{BuiltIn, RetryPolicy, Worker};
+
+use super::{Roles, settings};
+use crate::{
+    Result,
+    exit::{Code, Failure},
+};
+
+/// Parts that are ready and do not run yet.
+pub(crate) struct Server {
+    live: Live,
+    roles: Roles,
+    store: Arc<dyn Store>,
+    pipelines: Pipelines,
+    retry: Arc<ArcSwap<RetryPolicy>>,
+    api: Option<(Api, TcpListener)>,
+    worker: Option<(Worker, BuiltIn)>,
+    scheduler: Option<Scheduler>,
+    began: Instant,
+}
+
+impl Server {
+    /// Binds the API's address, opens the store and brings its schema up, builds the parts. What
+    /// can be wrong is found here, before anything runs.
+    ///
+    /// # Errors
+    /// `Usage` when the roles and the store do not go together, `Unavailable` when the store
+    /// cannot be used for now, `Failed` when the address is taken.
+    pub(crate) async fn open(layers: Layers, loaded: Loaded, roles: Roles) -> Result<Self> {
+        let began = Instant::now();
+        let config = loaded.config.clone();
+        let live = Live::new(layers, loaded);
+        let listener = if roles.api {
+            Some(listen(config.api.listen).await?)
+        } else {
+            None
+        };
+        let store = open_store(&config, roles).await?;
+        let pipelines = Pipelines::new(settings::pipelines(&config)).map_err(usage)?;
+        let retry = Arc::new(ArcSwap::from_pointee(settings::policy(&config)));
+        let api = listener.map(|listener| {
+            let store = Arc::clone(&store);
+            (
+                Api::new(settings::api(&config), store, pipelines.clone()),
+                listener,
+            )
+        });
+        let worker = if roles.worker {
+            Some(build_worker(&config, live.current(), &store, &retry)?)
+        } else {
+            None
+        };
+        let scheduler = if roles.scheduler {
+            let settings = settings::scheduler(&config).map_err(usage)?;
+            Some(Scheduler::new(settings, Arc::clone(&store)).map_err(usage)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            live,
+            roles,
+            store,
+            pipelines,
+            retry,
+            api,
+            worker,
+            scheduler,
+            began,
+        })
+    }
+
+    /// Where the API listens, if this process has one.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        let (_, listener) = self.api.as_ref()?;
+        listener.local_addr().ok()
+    }
+
+    /// Runs every part until the shutdown drains and what was begun has ended. A part that ends
+    /// before that stops the others, for a process that does half of its work fools whoever
+    /// watches it.
+    ///
+    /// # Errors
+    /// `Failed` when a part ended of itself.
+    ///
+    /// # Cancel safety
+    /// Dropped, it leaves its parts running; drain the shutdown instead.
+    pub(crate) async fn run(self, telemetry: Telemetry, shutdown: Shutdown) -> Result {
+        let Self {
+            live,
+            roles,
+            store,
+            pipelines,
+            retry,
+            api,
+            worker,
+            scheduler,
+            began,
+        } = self;
+        let parts = Parts::new(shutdown.clone());
+        let current = live.current();
+        let reload = scheduler.as_ref().map(Scheduler::reload);
+
+        if let Some((api, listener)) = api {
+            let shutdown = shutdown.clone();
+            parts.start("the API", async move {
+                // What can be wrong with the listener was found when it was bound.
+                if let Err(error) = api.serve(listener, shutdown).await {
+                    tracing::error!("the API cannot serve: {error}");
+                }
+            });
+        }
+        if let Some((worker, built_in)) = worker {
+            parts.start("the worker", worker.run(shutdown.clone()));
+            let (store, shutdown) = (Arc::clone(&store), shutdown.clone());
+            parts.start("the keeper of buffers", async move {
+                built_in.keep_buffers(store, shutdown).await;
+            });
+        }
+        if let Some(scheduler) = scheduler {
+            parts.start("the scheduler", scheduler.run(shutdown.clone()));
+        }
+        parts.start(
+            "the log filter",
+            telemetry.follow(current.clone(), shutdown.clone()),
+        );
+        parts.start("the reload of settings", {
+            let shutdown = shutdown.clone();
+            async move { apply(current, &pipelines, &retry, reload.as_ref(), &shutdown).await }
+        });
+        parts.start("the reload of the configuration", {
+            let shutdown = shutdown.clone();
+            async move {
+                if let Err(error) = live.run(shutdown).await {
+                    tracing::error!("the configuration is not reloaded: {error}");
+                }
+            }
+        });
+        let version = env!("CARGO_PKG_VERSION");
+        let ready_ms = began.elapsed().as_millis();
+        tracing::info!(
+            ready_ms,
+            "windlass {version} runs: {roles}; ready after {ready_ms} ms"
+        );
+
+        let ended = parts.finished().await;
+        store.close().await;
+        tracing::info!("stopped");
+        ended
+    }
+}
+
+/// The parts of a process that run.
+struct Parts {
+    tasks: Tasks,
+    shutdown: Shutdown,
+    /// The first part that ended before it was asked to: the cause of the others' end.
+    ended: Arc<OnceLock<&'static str>>,
+}
+
+impl Parts {
+    fn new(shutdown: Shutdown) -> Self {
+        Self {
+            tasks: Tasks::new(),
+            shutdown,
+            ended: Arc::default(),
+        }
+    }
+
+    fn start(&self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
+        let (shutdown, ended) = (self.shutdown.clone(), Arc::clone(&self.ended));
+        let part = self.tasks.spawn(part);
+        self.tasks.spawn(async move {
+            let outcome = part.await;
+            if outcome.is_err() || !shutdown.is_draining() {
+                tracing::error!("{name} ended of itself: stopping");
+                ended.get_or_init(|| name);
+                shutdown.drain();
+            }
+        });
+    }
+
+    /// Waits until all have ended, or everything is to stop at once.
+    async fn finished(self) -> Result {
+        tokio::select! {
+            () = self.tasks.finished() => {}
+            () = self.shutdown.aborted() => {}
+        }
+        match self.ended.get() {
+            Some(name) => {
+                let why = format!("{name} ended of itself; the log says why");
+                Err(Failure::new(Code::Failed, why))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Lets what changed in the configuration hold, until draining begins.
+async fn apply(
+    mut current: Current,
+    pipelines: &Pipelines,
+    retry: &ArcSwap<RetryPolicy>,
+    scheduler: Option<&scheduler::Reload>,
+    shutdown: &Shutdown,
+) {
+    loop {
+        tokio::select! {
+            () = shutdown.draining() => return,
+            changed = current.changed() => if !changed { return shutdown.draining().await },
+        }
+        let config = current.snapshot();
+        retry.store(Arc::new(settings::policy(&config)));
+        if let Err(invalid) = pipelines.replace(settings::pipelines(&config)) {
+            tracing::error!("pipelines stay as they were: {invalid}");
+        }
+        if let Some(scheduler) = scheduler {
+            scheduler.retention(settings::retention(&config));
+            let schedules = settings::schedules(&config);
+            if let Err(invalid) = schedules.and_then(|schedules| scheduler.schedules(schedules)) {
+                tracing::error!("schedules stay as they were: {invalid}");
+            }
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let listener = api::listen::bind(address).await;
+    Ok(listener.context(
+        "the API cannot start (another address: --listen, or api.listen in the configuration)",
+    )?)
+}
+
+/// Opens the store on a thread that may block.
+async fn open_store(config: &Config, roles: Roles) -> Result<Arc<dyn Store>> {
+    let url = config.store.url.to_string();
+    let shown = redacted_url(&url);
+    let opened = tokio::task::spawn_blocking(move || store::open(&url, Clock::system())).await;
+    let store = opened
+        .context("opening the store panicked")?
+        .map_err(|error| Failure::from(error).about(&format!("cannot open {shown}")))?;
+    if !store.capabilities().shared_by_processes && roles != Roles::ALL {
+        let why = format!(
+            "{shown} is seen by one process alone, and this one would be {roles}: run all roles \
+             with `windlass up`, or keep jobs in a file with --store sqlite://windlass.db"
+        );
+        return Err(Failure::new(Code::Usage, why));
+    }
+    let durability = store.capabilities().durability;
+    tracing::info!("jobs are kept in {shown} (durability: {durability:?})");
+    Ok(store)
+}
+
+fn build_worker(
+    config: &Config,
+    current: Current,
+    store: &Arc<dyn Store>,
+    retry: &Arc<ArcSwap<RetryPolicy>>,
+) -> Result<(Worker, BuiltIn)> {
+    let built_in = BuiltIn::new(current, Clock::system());
+    let builder = Worker::builder(Arc::clone(store))
+        .settings(settings::worker(config))
+        .retry(Arc::clone(retry));
+    let worker = built_in.register(builder).build().map_err(usage)?;
+    Ok((worker, built_in))
+}
+
+fn usage(invalid: shared::job::Invalid) -> Failure {
+    Failure::new(Code::Usage, invalid)
+}
