@@ -156,7 +156,7 @@ impl Server {
             }
         });
         let version = env!("CARGO_PKG_VERSION");
-        let ready_ms = began.elapsed().as_millis();
+        let ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             ready_ms,
             "windlass {version} runs: {roles}; ready after {ready_ms} ms"
