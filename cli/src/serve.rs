@@ -23,12 +23,15 @@ fn run(layers: Layers, roles: Roles) -> Result {
     let telemetry = Telemetry::start(&loaded.config.logs).map_err(anyhow::Error::from)?;
     let shutdown = Shutdown::new();
     block_on(async {
-        let server = Server::open(layers, loaded, roles).await?;
-        let run = server.run(telemetry, shutdown.clone());
-        tokio::pin!(run);
+        let serve = async {
+            let server = Server::open(layers, loaded, roles).await?;
+            server.run(telemetry, shutdown.clone()).await
+        };
         tokio::select! {
-            ended = &mut run => ended,
+            // First, so that signals are heard before anything says that it runs.
+            biased;
             Err(error) = shutdown.on_signals() => Err(Failure::from(error)),
+            ended = serve => ended,
         }
     })??;
     if shutdown.is_aborted() {

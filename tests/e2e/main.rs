@@ -1,0 +1,21 @@
+//! End to end: the real binary, real files, real signals. One story a file.
+//!
+//! A test waits for something the process says (a line of its log, an answer of its API, a call
+//! that reaches [`target`]), never for time to pass.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "where a test sets its scene, a panic is the failure of the test"
+)]
+
+mod http;
+mod process;
+mod target;
+
+mod bad_configuration;
+mod graceful_stop;
+mod leader_takeover;
+mod reload;
+mod two_processes;
+mod worker_dies;
+mod zombie;

@@ -1,0 +1,240 @@
+//! The real binary as a process of its own, in a directory of its own.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use shared::shutdown::Tasks;
+use std::{
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    sync::watch,
+    time::timeout,
+};
+
+use crate::http::Api;
+
+/// How long anything may take before a test gives up; far beyond what it takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+
+/// A directory, and the environment of the processes in it.
+pub(crate) struct Place {
+    dir: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+impl Place {
+    /// Where processes find each other within moments, may call this machine, and keep their jobs
+    /// in one file.
+    pub(crate) fn new() -> Self {
+        let place = Self {
+            dir: tempfile::tempdir().unwrap(),
+            environment: Vec::new(),
+        };
+        place
+            .with("API__LISTEN", "127.0.0.1:0")
+            .with("OUTBOUND__ALLOW", "127.0.0.0/8")
+            .with("WORKER__POLL", "50ms")
+            .with("SCHEDULER__RESCUE_EVERY", "100ms")
+    }
+
+    /// Sets a key for the processes that start from now on: `WORKER__LEASE`.
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
+        let name = format!("WINDLASS__{key}");
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The store of its processes, for looking into it beside them.
+    pub(crate) fn store(&self) -> Arc<dyn shared::store::Store> {
+        let url = format!("sqlite://{}", self.path().join("windlass.db").display());
+        shared::store::open(&url, shared::clock::Clock::system()).unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts the binary, which goes on running.
+    pub(crate) fn start(&self, args: &[&str]) -> Process {
+        let mut command = self.command(args);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap());
+        let log = Log::default();
+        let tasks = Tasks::new();
+        tasks.spawn(log.clone().read(lines));
+        Process {
+            child,
+            log,
+            tasks,
+            name: args.join(" "),
+        }
+    }
+
+    /// Runs the binary to its end.
+    pub(crate) async fn run(&self, args: &[&str]) -> Output {
+        let output = timeout(PATIENCE, self.command(args).output()).await;
+        let output = output.expect("it ends in time").unwrap();
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A process that runs; killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    log: Log,
+    tasks: Tasks,
+    name: String,
+}
+
+impl Process {
+    /// Its API, once it listens.
+    pub(crate) async fn api(&self) -> Api {
+        let line = self.line("the API listens on").await;
+        let (_, address) = line.split_once("listens on ").unwrap();
+        Api::new(address)
+    }
+
+    /// The first message of its log that holds `text`, once there is one.
+    pub(crate) async fn line(&self, text: &str) -> String {
+        self.nth_line(text, 1).await
+    }
+
+    /// The message that is the `nth` to hold `text`, from 1.
+    pub(crate) async fn nth_line(&self, text: &str, nth: usize) -> String {
+        let found = timeout(PATIENCE, self.log.find(text, nth)).await;
+        found.unwrap_or_else(|_| panic!("`{}` never says {text:?}", self.name))
+    }
+
+    /// How many messages so far hold `text`.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.log.matching(text).len()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id().expect("it runs")).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let status = timeout(PATIENCE, self.child.wait()).await;
+        let status = status.unwrap_or_else(|_| panic!("`{}` does not end", self.name));
+        self.tasks.finished().await;
+        status.unwrap()
+    }
+
+    /// Kills it, as a power cut would.
+    pub(crate) async fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.ended().await;
+    }
+
+    /// Asks it to stop, and waits until it has; it must go in peace.
+    pub(crate) async fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let status = self.ended().await;
+        assert_eq!(status.code(), Some(0), "`{}`", self.name);
+    }
+}
+
+impl Drop for Process {
+    /// What a failed test leaves to read.
+    #[expect(
+        clippy::print_stderr,
+        reason = "the test runner shows it when a test fails"
+    )]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- log of `{}`", self.name);
+            for line in self.log.lines.lock().unwrap().iter() {
+                eprintln!("{line}");
+            }
+        }
+    }
+}
+
+/// The lines that a process wrote so far.
+#[derive(Clone)]
+struct Log {
+    lines: Arc<Mutex<Vec<String>>>,
+    more: watch::Sender<usize>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            lines: Arc::default(),
+            more: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Log {
+    async fn read(self, from: impl tokio::io::AsyncBufRead + Unpin) {
+        let mut from = from.lines();
+        while let Ok(Some(line)) = from.next_line().await {
+            self.lines.lock().unwrap().push(line);
+            self.more.send_modify(|lines| *lines += 1);
+        }
+    }
+
+    fn matching(&self, text: &str) -> Vec<String> {
+        let lines = self.lines.lock().unwrap();
+        lines
+            .iter()
+            .map(|line| message(line))
+            .filter(|line| line.contains(text))
+            .collect()
+    }
+
+    async fn find(&self, text: &str, nth: usize) -> String {
+        let mut more = self.more.subscribe();
+        loop {
+            more.borrow_and_update();
+            if let Some(line) = self.matching(text).into_iter().nth(nth - 1) {
+                return line;
+            }
+            // The sender lives in `self`, so this waits for the next line.
+            more.changed().await.unwrap();
+        }
+    }
+}
+
+/// The message of a log line; the line itself when it is none.
+fn message(line: &str) -> String {
+    let parsed: Option<Value> = serde_json::from_str(line).ok();
+    let message = parsed.as_ref().and_then(|line| line["message"].as_str());
+    message.unwrap_or(line).to_owned()
+}
