@@ -1,5 +1,6 @@
 //! A process is killed with a thousand jobs in flight; another takes its place.
 
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use shared::job::{JobId, State};
 use std::collections::HashMap;
@@ -87,9 +88,13 @@ async fn results(place: &Place, ids: &[String]) -> HashMap<String, Value> {
 
 async fn all_ended(process: &Process, ids: &[String]) -> HashMap<String, Value> {
     let api = process.api().await;
-    let mut ended = HashMap::new();
-    for id in ids {
-        ended.insert(id.clone(), api.ended(id).await);
-    }
-    ended
+    let one = |id: String| {
+        let api = api.clone();
+        async move { (id.clone(), api.ended(&id).await) }
+    };
+    stream::iter(ids.to_vec())
+        .map(one)
+        .buffer_unordered(32)
+        .collect()
+        .await
 }
