@@ -3,8 +3,11 @@
 mod completions;
 mod config;
 mod migrate;
+mod preview;
 
 use clap::Subcommand;
+
+pub(crate) use preview::Preview;
 
 use crate::Result;
 

@@ -9,6 +9,7 @@ mod settings;
 pub(crate) use flags::{ApiArgs, SchedulerArgs, Up, WorkerArgs};
 pub(crate) use roles::Roles;
 pub(crate) use server::Server;
+pub(crate) use settings::schedules;
 
 use shared::{config::Layers, shutdown::Shutdown, telemetry::Telemetry};
 

@@ -117,7 +117,7 @@ pub(super) fn retention(config: &Config) -> Retention {
 }
 
 /// The schedules of the configuration, and those of its pipelines.
-pub(super) fn schedules(config: &Config) -> Result<Vec<Definition>, Invalid> {
+pub(crate) fn schedules(config: &Config) -> Result<Vec<Definition>, Invalid> {
     let mut definitions = Vec::new();
     for (name, schedule) in &config.schedules {
         let mut template = Template::new(schedule.kind.clone(), Args::json(&schedule.args)?);

@@ -15,8 +15,10 @@ const DATA_VERSION: &str = "pragma data_version";
 /// Between looks while others are at work.
 const LIVELY: Duration = Duration::from_millis(1);
 
-/// Between looks while nobody else is.
-const QUIET: Duration = Duration::from_millis(10);
+/// Between looks while nobody else is: the first job that another process enqueues after a pause
+/// starts this much later at worst. A look wakes a processor, and a hundred looks a second alone
+/// took more than one per cent of a core.
+const QUIET: Duration = Duration::from_millis(40);
 
 /// Others count as being at work for this long after their last commit.
 const MEMORY: Duration = Duration::from_secs(1);
