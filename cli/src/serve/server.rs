@@ -163,8 +163,11 @@ impl Server {
         );
 
         let ended = parts.finished().await;
-        store.close().await;
-        tracing::info!("stopped");
+        tokio::select! {
+            () = store.close() => tracing::info!("stopped"),
+            // What was accepted is in the file already.
+            () = shutdown.aborted() => {}
+        }
         ended
     }
 }
