@@ -3,7 +3,7 @@
 mod extract;
 mod layers;
 pub mod listen;
-mod pipelines;
+mod live;
 mod problem;
 mod routes;
 mod serve;
@@ -11,11 +11,11 @@ mod settings;
 mod state;
 
 use axum::Router;
-use shared::{shutdown::Shutdown, store::Store};
+use shared::{job::Invalid, shutdown::Shutdown, store::Store};
 use std::{fmt, sync::Arc};
 use tokio::net::TcpListener;
 
-pub use pipelines::{Pipeline, Pipelines};
+pub use live::{Live, Pipeline, Reload};
 pub use settings::Settings;
 
 /// The API over one store.
@@ -23,17 +23,25 @@ pub use settings::Settings;
 pub struct Api {
     settings: Settings,
     store: Arc<dyn Store>,
-    pipelines: Pipelines,
+    reload: Reload,
 }
 
 impl Api {
     /// An API that does not listen yet.
-    pub fn new(settings: Settings, store: Arc<dyn Store>, pipelines: Pipelines) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// As [`Reload::replace`].
+    pub fn new(settings: Settings, live: Live, store: Arc<dyn Store>) -> Result<Self, Invalid> {
+        Ok(Self {
             settings,
             store,
-            pipelines,
-        }
+            reload: Reload::new(live)?,
+        })
+    }
+
+    /// Replaces what the configuration says about requests while they are answered.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// Everything but the socket: answers requests, whoever brings them. Once `shutdown` drains,
@@ -42,7 +50,7 @@ impl Api {
         let state = state::AppState::new(
             self.settings.clone(),
             Arc::clone(&self.store),
-            self.pipelines.clone(),
+            self.reload.clone(),
             shutdown.clone(),
         );
         layers::around(routes::table(&state))
@@ -72,7 +80,7 @@ impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api")
             .field("settings", &self.settings)
-            .field("pipelines", &self.pipelines)
+            .field("live", &self.reload.snapshot())
             .finish_non_exhaustive()
     }
 }

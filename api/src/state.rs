@@ -4,7 +4,7 @@ use shared::{shutdown::Shutdown, store::Store};
 use std::{ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
 
-use crate::{Pipelines, Settings};
+use crate::{Live, Reload, Settings};
 
 /// Most requests that wait for a job's end at once. Each costs a connection and a look at the
 /// store twice a second; there are four times as many connections, so waiting never shuts others
@@ -26,8 +26,8 @@ pub(crate) struct Held {
     pub(crate) settings: Settings,
     /// Where jobs are kept.
     pub(crate) store: Arc<dyn Store>,
-    /// What callers may run by name.
-    pub(crate) pipelines: Pipelines,
+    /// What may change between two requests.
+    reload: Reload,
     /// Whether the process is stopping.
     pub(crate) shutdown: Shutdown,
     /// Room for those that wait for a job's end.
@@ -40,17 +40,24 @@ impl AppState {
     pub(crate) fn new(
         settings: Settings,
         store: Arc<dyn Store>,
-        pipelines: Pipelines,
+        reload: Reload,
         shutdown: Shutdown,
     ) -> Self {
         Self(Arc::new(Held {
             settings,
             store,
-            pipelines,
+            reload,
             shutdown,
             waiters: Semaphore::new(MAX_WAITERS),
             large_bodies: Arc::new(Semaphore::new(MAX_LARGE_BODIES)),
         }))
+    }
+}
+
+impl Held {
+    /// What holds at this moment: a request takes it once and goes by it to its end.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.reload.snapshot()
     }
 }
 

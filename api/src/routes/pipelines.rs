@@ -9,7 +9,8 @@ use http::{StatusCode, header};
 use serde::Serialize;
 use shared::{
     clock::Timestamp,
-    job::{Args, JobDetail, JobId, JobSummary, NewJob, State as JobState, name::Label},
+    job::{Args, JobDetail, JobId, JobSummary, Kind, NewJob, State as JobState, name::Label},
+    schedule::definition::PIPELINE_KIND,
     store::{Enqueued, Filter, ListParams},
 };
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     extract::Segment,
-    pipelines::{self, Pipeline},
+    live::{Live, Pipeline, tag},
     problem::{Problem, catalog},
     state::AppState,
 };
@@ -69,7 +70,8 @@ impl<'a> LastResult<'a> {
 
 /// `GET /v1/pipelines`
 pub(super) async fn list(State(app): State<AppState>) -> Result<Response, Problem> {
-    let all = app.pipelines.all();
+    let live = app.live();
+    let all = &live.pipelines;
     let mut last = Vec::with_capacity(all.len());
     for name in all.keys() {
         last.push(runs(&app, name, None, 1).await?);
@@ -89,13 +91,14 @@ pub(super) async fn read(
     State(app): State<AppState>,
     Segment(name): Segment,
 ) -> Result<Response, Problem> {
-    let (name, pipeline) = find(&app, &name)?;
-    let last = runs(&app, &name, None, RUNS).await?;
-    let completed = runs(&app, &name, Some(JobState::Completed), 1).await?;
+    let live = app.live();
+    let (name, pipeline) = find(&live, &name)?;
+    let last = runs(&app, name, None, RUNS).await?;
+    let completed = runs(&app, name, Some(JobState::Completed), 1).await?;
     let completed = completed.iter().map(|job| job.id).collect::<Vec<JobId>>();
     let result = app.store.get(completed).await?.pop().flatten();
     Ok(Json(PipelineDetail {
-        name: &name,
+        name,
         sources: &pipeline.sources,
         destinations: &pipeline.destinations,
         runs: last.iter().map(Summary::of).collect(),
@@ -109,11 +112,12 @@ pub(super) async fn run(
     State(app): State<AppState>,
     Segment(name): Segment,
 ) -> Result<Response, Problem> {
-    let (name, _) = find(&app, &name)?;
+    let live = app.live();
+    let (name, _) = find(&live, &name)?;
     let args = Args::json(&serde_json::json!({ "pipeline": name }))?;
-    let job = NewJob::with(pipelines::kind(), args)
-        .max_attempts(app.settings.max_attempts)
-        .tag(pipelines::tag(&name)?);
+    let job = NewJob::with(kind(), args)
+        .max_attempts(live.max_attempts)
+        .tag(tag(name)?);
     let id = job.id;
     match app.store.enqueue(vec![job]).await?.pop() {
         Some(Enqueued::New(_)) => {}
@@ -128,12 +132,14 @@ pub(super) async fn run(
     Ok((StatusCode::ACCEPTED, location, body).into_response())
 }
 
-fn find(app: &AppState, name: &str) -> Result<(Label, Pipeline), Problem> {
-    let all = app.pipelines.all();
-    let found = all.get_key_value(name);
-    found
-        .map(|(name, pipeline)| (name.clone(), pipeline.clone()))
-        .ok_or_else(|| Problem::not_found(&catalog::PIPELINE_NOT_FOUND, "pipeline", name))
+fn find<'l>(live: &'l Live, name: &str) -> Result<(&'l Label, &'l Pipeline), Problem> {
+    let found = live.pipelines.get_key_value(name);
+    found.ok_or_else(|| Problem::not_found(&catalog::PIPELINE_NOT_FOUND, "pipeline", name))
+}
+
+/// The kind of the jobs that run a pipeline.
+fn kind() -> Kind {
+    Kind::new(PIPELINE_KIND).expect("the word is within the grammar of kinds")
 }
 
 /// The newest runs of a pipeline, perhaps only those in one state.
@@ -145,8 +151,8 @@ async fn runs(
 ) -> Result<Vec<JobSummary>, Problem> {
     let filter = Filter {
         states: state.into_iter().collect(),
-        kinds: BTreeSet::from([pipelines::kind()]),
-        tag: Some(pipelines::tag(name)?),
+        kinds: BTreeSet::from([kind()]),
+        tag: Some(tag(name)?),
         ..Filter::default()
     };
     let page = app.store.list(ListParams {

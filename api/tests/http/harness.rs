@@ -17,7 +17,7 @@ use shared::{
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 use tower::ServiceExt;
 use uuid::Uuid;
-use windlass_api::{Api, Pipeline, Pipelines, Settings};
+use windlass_api::{Api, Live, Pipeline, Settings};
 
 /// The instant at which every test begins.
 pub(crate) const START: &str = "2026-11-21T07:00:00Z";
@@ -39,15 +39,19 @@ impl Service {
 
     /// A service with other settings.
     pub(crate) fn with(settings: Settings) -> Self {
+        Self::build(settings, live())
+    }
+
+    /// A service that goes by another part of the configuration.
+    pub(crate) fn going_by(live: Live) -> Self {
+        Self::build(Settings::default(), live)
+    }
+
+    fn build(settings: Settings, live: Live) -> Self {
         let clock = Clock::manual(START.parse().unwrap());
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let shutdown = Shutdown::new();
-        let economy = Pipeline {
-            sources: vec!["unemployment".parse().unwrap(), "shop".parse().unwrap()],
-            destinations: vec!["databox".parse().unwrap()],
-        };
-        let pipelines = Pipelines::new([("economy".parse().unwrap(), economy)].into()).unwrap();
-        let api = Api::new(settings, Arc::clone(&store) as Arc<_>, pipelines);
+        let api = Api::new(settings, live, Arc::clone(&store) as Arc<_>).unwrap();
         Self {
             app: api.app(&shutdown),
             api,
@@ -116,6 +120,18 @@ impl Service {
         let id = self.submit(job).await;
         self.hands().await.discard("no such mailbox").await;
         id
+    }
+}
+
+/// One pipeline, `economy`, and the limits of the configuration reference.
+pub(crate) fn live() -> Live {
+    let economy = Pipeline {
+        sources: vec!["unemployment".parse().unwrap(), "shop".parse().unwrap()],
+        destinations: vec!["databox".parse().unwrap()],
+    };
+    Live {
+        pipelines: [("economy".parse().unwrap(), economy)].into(),
+        ..Live::default()
     }
 }
 

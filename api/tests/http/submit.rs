@@ -4,9 +4,9 @@ use http::Request;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use shared::job::JobId;
-use windlass_api::Settings;
+use windlass_api::Live;
 
-use crate::harness::{Service, request};
+use crate::harness::{Service, live, request};
 
 #[tokio::test]
 async fn a_new_job_is_answered_with_its_address_and_its_view() {
@@ -143,15 +143,38 @@ async fn the_trace_of_the_request_goes_with_its_jobs() {
 }
 
 #[tokio::test]
-async fn the_default_for_attempts_is_a_setting() {
-    let service = Service::with(Settings {
+async fn what_the_configuration_says_holds_from_the_next_request_on() {
+    let service = Service::going_by(Live {
         max_attempts: 4,
-        ..Settings::default()
+        max_jobs_per_request: 2,
+        ..live()
     });
-    let job = service.post("/v1/jobs", r#"{"kind":"noop"}"#).await.json();
-    assert_eq!(job["job"]["max_attempts"], 4);
+    let submit = async || service.post("/v1/jobs", r#"{"kind":"noop"}"#).await.json();
+    let three = json!(vec![json!({ "kind": "noop" }); 3]).to_string();
+    assert_eq!(submit().await["job"]["max_attempts"], 4);
     let run = service.poke("/v1/pipelines/economy/run").await.json();
     assert_eq!(run["max_attempts"], 4);
+    let refused = service.post("/v1/jobs", three.clone()).await;
+    assert_eq!(refused.problem(), "too-many-jobs");
+
+    let reload = service.api.reload();
+    let changed = Live {
+        max_attempts: 7,
+        max_jobs_per_request: 3,
+        ..Live::default()
+    };
+    reload.replace(changed.clone()).unwrap();
+    assert_eq!(submit().await["job"]["max_attempts"], 7);
+    assert_eq!(service.post("/v1/jobs", three.clone()).await.status, 201);
+    let gone = service.poke("/v1/pipelines/economy/run").await;
+    assert_eq!(gone.problem(), "pipeline-not-found");
+
+    let wrong = Live {
+        max_attempts: 0,
+        ..live()
+    };
+    assert!(reload.replace(wrong).is_err());
+    assert_eq!(submit().await["job"]["max_attempts"], 7);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A process that serves: its parts, started together, stopped in order.
 
 use anyhow::Context as _;
-use api::{Api, Pipelines};
+use api::Api;
 use arc_swap::ArcSwap;
 use scheduler::Scheduler;
 use shared::{
@@ -31,7 +31,6 @@ pub(crate) struct Server {
     live: Live,
     roles: Roles,
     store: Arc<dyn Store>,
-    pipelines: Pipelines,
     retry: Arc<ArcSwap<RetryPolicy>>,
     api: Option<(Api, TcpListener)>,
     worker: Option<(Worker, BuiltIn)>,
@@ -56,15 +55,15 @@ impl Server {
             None
         };
         let store = open_store(&config, roles).await?;
-        let pipelines = Pipelines::new(settings::pipelines(&config)).map_err(usage)?;
         let retry = Arc::new(ArcSwap::from_pointee(settings::policy(&config)));
-        let api = listener.map(|listener| {
-            let store = Arc::clone(&store);
-            (
-                Api::new(settings::api(&config), store, pipelines.clone()),
-                listener,
-            )
-        });
+        let api = match listener {
+            Some(listener) => {
+                let (settings, live) = (settings::api(&config), settings::live(&config));
+                let api = Api::new(settings, live, Arc::clone(&store)).map_err(usage)?;
+                Some((api, listener))
+            }
+            None => None,
+        };
         let worker = if roles.worker {
             Some(build_worker(&config, live.current(), &store, &retry)?)
         } else {
@@ -80,7 +79,6 @@ impl Server {
             live,
             roles,
             store,
-            pipelines,
             retry,
             api,
             worker,
@@ -109,7 +107,6 @@ impl Server {
             live,
             roles,
             store,
-            pipelines,
             retry,
             api,
             worker,
@@ -118,7 +115,11 @@ impl Server {
         } = self;
         let parts = Parts::new(shutdown.clone());
         let current = live.current();
-        let reload = scheduler.as_ref().map(Scheduler::reload);
+        let reload = Reloads {
+            retry,
+            api: api.as_ref().map(|(api, _)| api.reload()),
+            scheduler: scheduler.as_ref().map(Scheduler::reload),
+        };
 
         if let Some((api, listener)) = api {
             let shutdown = shutdown.clone();
@@ -145,7 +146,7 @@ impl Server {
         );
         parts.start("the reload of settings", {
             let shutdown = shutdown.clone();
-            async move { apply(current, &pipelines, &retry, reload.as_ref(), &shutdown).await }
+            async move { reload.follow(current, &shutdown).await }
         });
         parts.start("the reload of the configuration", {
             let shutdown = shutdown.clone();
@@ -218,27 +219,35 @@ impl Parts {
     }
 }
 
-/// Lets what changed in the configuration hold, until draining begins.
-async fn apply(
-    mut current: Current,
-    pipelines: &Pipelines,
-    retry: &ArcSwap<RetryPolicy>,
-    scheduler: Option<&scheduler::Reload>,
-    shutdown: &Shutdown,
-) {
-    loop {
-        tokio::select! {
-            () = shutdown.draining() => return,
-            changed = current.changed() => if !changed { return shutdown.draining().await },
+/// What is replaced in the parts of this process when the configuration changes.
+struct Reloads {
+    retry: Arc<ArcSwap<RetryPolicy>>,
+    api: Option<api::Reload>,
+    scheduler: Option<scheduler::Reload>,
+}
+
+impl Reloads {
+    /// Lets what changed in the configuration hold, until draining begins.
+    async fn follow(self, mut current: Current, shutdown: &Shutdown) {
+        loop {
+            tokio::select! {
+                () = shutdown.draining() => return,
+                changed = current.changed() => if !changed { return shutdown.draining().await },
+            }
+            self.apply(&current.snapshot());
         }
-        let config = current.snapshot();
-        retry.store(Arc::new(settings::policy(&config)));
-        if let Err(invalid) = pipelines.replace(settings::pipelines(&config)) {
-            tracing::error!("pipelines stay as they were: {invalid}");
+    }
+
+    fn apply(&self, config: &Config) {
+        self.retry.store(Arc::new(settings::policy(config)));
+        if let Some(api) = &self.api
+            && let Err(invalid) = api.replace(settings::live(config))
+        {
+            tracing::error!("the API goes by what held before: {invalid}");
         }
-        if let Some(scheduler) = scheduler {
-            scheduler.retention(settings::retention(&config));
-            let schedules = settings::schedules(&config);
+        if let Some(scheduler) = &self.scheduler {
+            scheduler.retention(settings::retention(config));
+            let schedules = settings::schedules(config);
             if let Err(invalid) = schedules.and_then(|schedules| scheduler.schedules(schedules)) {
                 tracing::error!("schedules stay as they were: {invalid}");
             }

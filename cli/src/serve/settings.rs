@@ -1,13 +1,11 @@
 //! From the configuration to what each part needs to know, as plain values.
 
-use api::Pipeline;
 use shared::{
     config::{Config, ServedQueue},
-    job::{Args, Invalid, name::Label},
+    job::{Args, Invalid},
     schedule::{Definition, Origin, Template},
     store::Retention,
 };
-use std::collections::BTreeMap;
 use worker::{Queues, RetryPolicy};
 
 /// What this machine is called, for people.
@@ -73,23 +71,28 @@ pub(super) fn api(config: &Config) -> api::Settings {
     api::Settings {
         listen: api.listen,
         max_body: api.max_body.as_usize(),
-        max_jobs_per_request: usize::try_from(api.max_jobs_per_request).unwrap_or(usize::MAX),
         request_timeout: api.request_timeout,
-        max_attempts: config.retry.max_attempts,
     }
 }
 
-pub(super) fn pipelines(config: &Config) -> BTreeMap<Label, Pipeline> {
+/// What the API goes by and may change while it runs.
+pub(super) fn live(config: &Config) -> api::Live {
     let pipelines = config.pipelines.iter();
-    pipelines
+    let pipelines = pipelines
         .map(|(name, pipeline)| {
-            let pipeline = Pipeline {
+            let pipeline = api::Pipeline {
                 sources: pipeline.sources.clone(),
                 destinations: pipeline.destinations.clone(),
             };
             (name.clone(), pipeline)
         })
-        .collect()
+        .collect();
+    api::Live {
+        pipelines,
+        max_jobs_per_request: usize::try_from(config.api.max_jobs_per_request)
+            .unwrap_or(usize::MAX),
+        max_attempts: config.retry.max_attempts,
+    }
 }
 
 /// # Errors

@@ -56,11 +56,12 @@ pub(in crate::routes) async fn submit(
     payload: Payload,
 ) -> Result<Response, Problem> {
     let many = payload.first() == Some(b'[');
-    let max_jobs = app.settings.max_jobs_per_request;
+    let live = app.live();
+    let max_jobs = live.max_jobs_per_request;
     let reader = Reader {
         many,
         max_jobs,
-        max_attempts: app.settings.max_attempts,
+        max_attempts: live.max_attempts,
         trace: trace(&headers),
     };
     let submission = payload.read_with(reader).await?;
