@@ -15,7 +15,7 @@ use shared::{job::Invalid, shutdown::Shutdown, store::Store};
 use std::{fmt, sync::Arc};
 use tokio::net::TcpListener;
 
-pub use live::{Live, Pipeline, Reload};
+pub use live::{Destination, Live, Pipeline, Reload};
 pub use settings::Settings;
 
 /// The API over one store.

@@ -3,6 +3,7 @@
 use arc_swap::ArcSwap;
 use shared::{
     backoff,
+    config::destinations::{Buffer, Takes},
     job::{Invalid, Tag, name::Label, new::check_max_attempts},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -11,6 +12,8 @@ use std::{collections::BTreeMap, sync::Arc};
 /// when it was begun. The defaults are those of the configuration reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
+    /// Where callers may publish to.
+    pub destinations: BTreeMap<Label, Destination>,
     /// What callers may run by name.
     pub pipelines: BTreeMap<Label, Pipeline>,
     /// Most jobs in one request; at least 1.
@@ -28,9 +31,19 @@ pub struct Pipeline {
     pub destinations: Vec<Label>,
 }
 
+/// Where numbers and events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// What it takes.
+    pub takes: Takes,
+    /// What waits for it.
+    pub buffer: Buffer,
+}
+
 impl Default for Live {
     fn default() -> Self {
         Self {
+            destinations: BTreeMap::new(),
             pipelines: BTreeMap::new(),
             max_jobs_per_request: 10_000,
             max_attempts: backoff::DEFAULT_MAX_ATTEMPTS,

@@ -33,8 +33,18 @@ pub(crate) struct Problem {
     detail: Option<String>,
     faults: Faults,
     state: Option<State>,
+    room: Option<Room>,
     retry_after: Option<u32>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// How full a buffer is.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Room {
+    /// How many entries wait.
+    pub(crate) waiting: u64,
+    /// How many may.
+    pub(crate) capacity: u64,
 }
 
 /// A problem as it is written. What does not apply is left out.
@@ -50,6 +60,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
     #[serde(flatten)]
+    room: Option<Room>,
+    #[serde(flatten)]
     faults: &'a Faults,
 }
 
@@ -61,6 +73,7 @@ impl Problem {
             detail: None,
             faults: Faults::default(),
             state: None,
+            room: None,
             retry_after: None,
             cause: None,
         }
@@ -101,6 +114,12 @@ impl Problem {
     /// The state that a job is in.
     pub(crate) fn in_state(mut self, state: State) -> Self {
         self.state = Some(state);
+        self
+    }
+
+    /// How full the buffer is.
+    pub(crate) fn with_room(mut self, room: Room) -> Self {
+        self.room = Some(room);
         self
     }
 
@@ -172,6 +191,7 @@ impl IntoResponse for Problem {
             detail: self.detail.as_deref(),
             instance: self.log(status),
             state: self.state,
+            room: self.room,
             faults: &self.faults,
         };
         // Strings, numbers and maps with text keys always have a JSON form.

@@ -58,6 +58,14 @@ pub(crate) fn table(app: &AppState) -> Router {
         .route("/v1/schedules/{name}/resume", post(schedules::resume))
         .route("/v1/destinations", get(destinations::list))
         .route("/v1/destinations/{name}/enable", post(destinations::enable))
+        .route(
+            "/v1/destinations/{name}/publish",
+            post(destinations::publish),
+        )
+        .route(
+            "/v1/destinations/{name}/receipts/{id}",
+            get(destinations::receipts),
+        )
         .route_layer(from_fn_with_state(limit, deadline));
     prompt
         .merge(waiting)

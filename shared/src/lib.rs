@@ -2,6 +2,7 @@
 //! contract and the stores, configuration, telemetry, and how a process stops.
 
 pub mod backoff;
+pub mod buffer;
 pub mod clock;
 pub mod config;
 pub mod job;

@@ -1,15 +1,20 @@
-//! Metrics: what a number is called, and numbers computed from other numbers.
+//! Metrics: what a number is called, numbers computed from other numbers, and points: single
+//! numbers on their way.
 //!
-//! The configuration checks expressions, and the worker evaluates them: so they live here.
+//! The configuration checks expressions, and the worker evaluates them; the worker collects points,
+//! and the API takes them: so they live here.
 
 use serde::{Deserialize, Serialize};
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 pub mod expression;
 pub mod order;
+pub mod period;
+pub mod point;
 
 pub use expression::{EvaluateError, Expression};
 pub use order::{Cycle, in_order};
+pub use point::{Point, Value};
 
 /// Longest key in bytes.
 pub const MAX_KEY: usize = 100;

@@ -4,9 +4,7 @@ mod collect;
 mod compute;
 mod http;
 mod outbound;
-mod period;
 mod pipeline;
-mod point;
 mod publish;
 mod setup;
 
@@ -32,7 +30,7 @@ pub const HTTP: &str = "http";
 /// Collects the numbers of a source.
 pub const COLLECT: &str = "collect";
 /// Publishes to a destination, and flushes its buffer.
-pub const PUBLISH: &str = "publish";
+pub const PUBLISH: &str = shared::buffer::KIND;
 /// Collects from sources, computes and publishes.
 pub const PIPELINE: &str = "pipeline";
 

@@ -140,8 +140,14 @@ catalog! {
         "Check the name: `GET /v1/schedules` lists all.";
     DESTINATION_NOT_FOUND "destination-not-found" NOT_FOUND
         "There is no such destination"
-        "A destination is known once something was sent to it."
+        "Destinations are defined in the configuration. One that is not any more, but was used, is \
+         still listed; nothing can be published to it."
         "Check the name: `GET /v1/destinations` lists all.";
+    RECEIPTS_NOT_FOUND "receipts-not-found" NOT_FOUND
+        "There are no receipts under this id"
+        "Nothing was published to this destination under the id, or all of it was delivered or \
+         refused so long ago that it is forgotten."
+        "Check the id. Receipts are kept for the longest time of the configuration's `retention`.";
     JOB_ENDED "job-ended" CONFLICT
         "The job has ended"
         "What was asked for is possible only before a job has ended. `state` says how it ended."
@@ -163,6 +169,13 @@ catalog! {
         "A body over 1 MiB needs one of a few places while it is read and carried out, and none \
          became free in time. Nothing was changed."
         "Send fewer at once, or again after `Retry-After` seconds and a little more, at random.";
+    BUFFER_FULL "buffer-full" TOO_MANY_REQUESTS
+        "The destination's buffer is full"
+        "There is no room for what was to be published; none of it was added. `waiting` entries \
+         wait, and `capacity` may. A destination that is slow, away or disabled fills its buffer: \
+         `GET /v1/destinations` tells."
+        "Publish it again after `Retry-After` seconds and a little more, at random, or fewer \
+         entries at once.";
     INTERNAL "internal" INTERNAL_SERVER_ERROR
         "Something went wrong inside"
         "A fault of ours. The log has its cause under the `instance` of this problem."
@@ -172,7 +185,8 @@ catalog! {
         "The store did not answer, or gave up in the middle: the request may have been carried out \
          or not."
         "Repeat it after `Retry-After` seconds and a little more, at random. That is safe for \
-         everything but submitting jobs without an `id` of your own, which may then be there twice.";
+         everything but submitting jobs or publishing without an `id` of your own: what was sent may \
+         then be there twice.";
     TIMED_OUT "timed-out" SERVICE_UNAVAILABLE
         "The request took too long"
         "It was not done within `api.request_timeout`. It may have been carried out or not."

@@ -2,7 +2,7 @@
 
 use shared::{job::Invalid, store};
 
-use super::{Faults, Place, Problem, catalog};
+use super::{Faults, Place, Problem, Room, catalog};
 
 /// When to come back to a store that does not answer, in seconds.
 const COME_BACK: u32 = 2;
@@ -22,8 +22,13 @@ impl From<store::Error> for Problem {
             store::Error::Unavailable { .. } => Self::new(&catalog::STORE_UNAVAILABLE)
                 .retry_after(COME_BACK)
                 .caused_by(error),
-            // No route asks for a worker's lease or fills a buffer, and what is corrupt is for
-            // whoever runs this to see to.
+            store::Error::Full {
+                waiting, capacity, ..
+            } => Self::with(&catalog::BUFFER_FULL, error.to_string())
+                .retry_after(COME_BACK)
+                .with_room(Room { waiting, capacity }),
+            // No route asks for a worker's lease, and what is corrupt is for whoever runs this to
+            // see to.
             _ => Self::internal(error),
         }
     }

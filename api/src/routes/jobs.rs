@@ -28,7 +28,7 @@ use crate::{
     state::AppState,
 };
 pub(super) use submission::check_args;
-pub(super) use submit::submit;
+pub(super) use submit::{submit, trace};
 pub(super) use view::{Detail, Summary};
 
 /// Longest reason for a cancellation, in bytes.

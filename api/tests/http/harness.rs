@@ -5,6 +5,7 @@ use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use shared::{
     clock::Clock,
+    config::destinations::{Buffer, Takes},
     job::{
         ClaimedJob, QueueName,
         attempt::{ErrorKind, Failure},
@@ -17,7 +18,7 @@ use shared::{
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 use tower::ServiceExt;
 use uuid::Uuid;
-use windlass_api::{Api, Live, Pipeline, Settings};
+use windlass_api::{Api, Destination, Live, Pipeline, Settings};
 
 /// The instant at which every test begins.
 pub(crate) const START: &str = "2026-11-21T07:00:00Z";
@@ -123,13 +124,18 @@ impl Service {
     }
 }
 
-/// One pipeline, `economy`, and the limits of the configuration reference.
+/// One destination, `databox`, one pipeline, `economy`, and the limits of the configuration reference.
 pub(crate) fn live() -> Live {
     let economy = Pipeline {
         sources: vec!["unemployment".parse().unwrap(), "shop".parse().unwrap()],
         destinations: vec!["databox".parse().unwrap()],
     };
+    let databox = Destination {
+        takes: Takes::Points,
+        buffer: Buffer::default(),
+    };
     Live {
+        destinations: [("databox".parse().unwrap(), databox)].into(),
         pipelines: [("economy".parse().unwrap(), economy)].into(),
         ..Live::default()
     }

@@ -12,6 +12,7 @@ mod harness;
 mod lists;
 mod overview;
 mod pipelines;
+mod publish;
 mod refusals;
 mod socket;
 mod story;

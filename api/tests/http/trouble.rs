@@ -38,6 +38,16 @@ async fn a_store_that_is_away_is_told_as_such_on_every_route() {
         ("POST", "/v1/schedules/x/pause", ""),
         ("GET", "/v1/destinations", ""),
         ("POST", "/v1/destinations/x/enable", ""),
+        (
+            "GET",
+            "/v1/destinations/x/receipts/0197f2c4-6f2e-7b1c-8d7a-3f5f0a6f2b11",
+            "",
+        ),
+        (
+            "POST",
+            "/v1/destinations/databox/publish",
+            r#"{"points":[{"key":"a","value":1}]}"#,
+        ),
         ("GET", "/readyz", ""),
     ] {
         let request = request(method, path).header("content-type", "application/json");

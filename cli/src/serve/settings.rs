@@ -87,7 +87,18 @@ pub(super) fn live(config: &Config) -> api::Live {
             (name.clone(), pipeline)
         })
         .collect();
+    let destinations = config.destinations.iter();
+    let destinations = destinations
+        .map(|(name, destination)| {
+            let destination = api::Destination {
+                takes: destination.takes(),
+                buffer: destination.buffer().clone(),
+            };
+            (name.clone(), destination)
+        })
+        .collect();
     api::Live {
+        destinations,
         pipelines,
         max_jobs_per_request: usize::try_from(config.api.max_jobs_per_request)
             .unwrap_or(usize::MAX),

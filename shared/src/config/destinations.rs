@@ -49,6 +49,16 @@ pub enum Wire {
     B,
 }
 
+/// What is sent to a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Takes {
+    /// Numbers, and nothing else.
+    Points,
+    /// Events; numbers go to it as events that carry them.
+    Events,
+}
+
 /// A URL that takes Standard Webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Webhook {
@@ -115,6 +125,14 @@ impl Destination {
         match self {
             Self::Databox(databox) => &databox.url,
             Self::Webhook(webhook) => &webhook.url,
+        }
+    }
+
+    /// What is sent to it.
+    pub fn takes(&self) -> Takes {
+        match self {
+            Self::Databox(_) => Takes::Points,
+            Self::Webhook(_) => Takes::Events,
         }
     }
 

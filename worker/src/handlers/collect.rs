@@ -12,14 +12,11 @@ use serde::{Deserialize, Serialize};
 use shared::{
     config::Source,
     job::{JobId, Outcome, args::MAX_BYTES, name::Label},
-    metric::MetricKey,
+    metric::{MetricKey, Point},
 };
 use std::time::Instant;
 
-use crate::{
-    Context,
-    handlers::{point::Point, setup::Setup},
-};
+use crate::{Context, handlers::setup::Setup};
 
 /// What a job of kind `collect` carries.
 #[derive(Debug, Serialize, Deserialize)]

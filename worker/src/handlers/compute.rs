@@ -14,15 +14,11 @@
 
 use shared::{
     clock::Timestamp,
-    metric::{Expression, MetricKey, in_order},
+    metric::{Expression, MetricKey, Point, Value, in_order, period},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::handlers::{
-    collect::LeftOut,
-    period,
-    point::{Point, Value},
-};
+use crate::handlers::collect::LeftOut;
 
 /// What was computed, and what was not.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -19,6 +19,7 @@ mod stage;
 
 use serde::{Deserialize, Serialize};
 use shared::{
+    buffer::{self, entry},
     clock::Timestamp,
     config::{Pipeline, human::format_duration},
     job::{Args as JobArgs, Invalid, JobDetail, JobId, Kind, NewJob, Outcome, Tag, name::Label},
@@ -36,7 +37,6 @@ use crate::{
             report::{Delivery, Gathered, report},
             stage::{Collecting, collecting, pause},
         },
-        publish::{buffer, entry},
         setup::Setup,
     },
 };
@@ -224,7 +224,8 @@ impl Run<'_> {
                 ("run", self.ctx.id().to_string().into()),
             ];
             let points = &gathered.points;
-            let entries = entry::of_points(destination, points, self.ctx.id(), begun_at, &about);
+            let entries =
+                entry::of_points(destination.takes(), points, self.ctx.id(), begun_at, &about);
             match self
                 .add(name, destination.buffer(), entries, &receipts)
                 .await

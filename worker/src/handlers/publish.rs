@@ -2,10 +2,8 @@
 //!
 //! A job with points or events adds them to the buffer, and is done when they are kept there. A
 //! job without is an order to flush. The flush itself is a job too: the one that holds the
-//! destination's unique key (see [`buffer`]); any other one only asks for it.
+//! destination's unique key (see [`shared::buffer`]); any other one only asks for it.
 
-pub(crate) mod buffer;
-pub(crate) mod entry;
 pub(crate) mod keeper;
 pub(crate) mod lanes;
 
@@ -17,8 +15,13 @@ mod webhook;
 use serde::Deserialize;
 use serde_json::json;
 use shared::{
-    config::Destination,
+    buffer::{
+        self, FlushDue, QUEUE,
+        entry::{self, NewEvent},
+    },
+    config::{Destination, destinations::Takes},
     job::{Outcome, UniquePolicy, name::Label},
+    metric::Point,
     patience::chain,
     store::{Error, NewEntry, Result},
 };
@@ -26,16 +29,7 @@ use std::time::Duration;
 
 use crate::{
     Context,
-    handlers::{
-        outbound::retry_after::tempered,
-        point::Point,
-        publish::{
-            buffer::{FlushDue, QUEUE},
-            entry::NewEvent,
-            lanes::Lanes,
-        },
-        setup::Setup,
-    },
+    handlers::{outbound::retry_after::tempered, publish::lanes::Lanes, setup::Setup},
 };
 
 /// A buffer that is full is tried again after at most so long.
@@ -92,7 +86,7 @@ async fn order(ctx: &Context, destination: &Label) -> Outcome {
 /// Adds what the job carries to the buffer.
 async fn add(ctx: &Context, args: &Args, destination: &Destination) -> Outcome {
     let name = &args.destination;
-    if !args.events.is_empty() && matches!(destination, Destination::Databox(_)) {
+    if !args.events.is_empty() && destination.takes() == Takes::Points {
         let why = format!("destination {:?} takes numbers, no events", name.as_str());
         return Outcome::discard(why);
     }
@@ -119,7 +113,7 @@ async fn add(ctx: &Context, args: &Args, destination: &Destination) -> Outcome {
 fn entries(ctx: &Context, args: &Args, destination: &Destination) -> Vec<NewEntry> {
     // Not the time of the attempt: a repetition makes the same entries.
     let (origin, now) = (ctx.id(), ctx.accepted_at());
-    let mut entries = entry::of_points(destination, &args.points, origin, now, &[]);
+    let mut entries = entry::of_points(destination.takes(), &args.points, origin, now, &[]);
     entries.extend(entry::of_events(&args.events, origin, now));
     entries
 }

@@ -107,7 +107,7 @@ pub(in crate::routes) async fn submit(
 
 /// The trace that the caller is in. One that is malformed is passed over, as the recommendation
 /// asks (<https://www.w3.org/TR/trace-context/>).
-fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+pub(in crate::routes) fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     TraceContext::new(text("traceparent")?, text("tracestate")).ok()
 }

@@ -13,15 +13,12 @@ use shared::{
         sources::{HttpJson, HttpJsonMetric},
     },
     job::TraceContext,
+    metric::{Point, Value, period},
 };
 use std::collections::BTreeMap;
 
 use super::Reading;
-use crate::handlers::{
-    outbound::Call,
-    period,
-    point::{Point, Value},
-};
+use crate::handlers::outbound::Call;
 
 /// The call that asks the source.
 pub(super) fn call<'a>(source: &HttpJson, trace: Option<&'a TraceContext>) -> Call<'a> {

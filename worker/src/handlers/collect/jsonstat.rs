@@ -13,6 +13,7 @@ use serde_json::json;
 use shared::{
     config::sources::{Jsonstat, JsonstatMetric},
     job::TraceContext,
+    metric::{Point, Value},
 };
 
 use super::Reading;
@@ -22,7 +23,6 @@ use crate::handlers::{
         select::{Wanted, select},
     },
     outbound::Call,
-    point::{Point, Value},
 };
 
 /// The call that asks the source: a `PxWeb` query as a POST, or a GET when there is none.

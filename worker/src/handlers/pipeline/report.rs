@@ -5,7 +5,7 @@ use shared::{
     clock::Timestamp,
     config::{Pipeline, Source},
     job::{JobDetail, State, attempt::shorten, name::Label},
-    metric::MetricKey,
+    metric::{MetricKey, Point},
     store::Fate,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -13,7 +13,6 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::handlers::{
     collect::{Collected, LeftOut},
     compute::Computed,
-    point::Point,
 };
 
 /// Most reasons told of one metric or one destination; the rest says the same.

@@ -6,16 +6,14 @@ mod wire;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use shared::{
+    buffer::entry,
     config::{Databox, destinations::Wire},
     store::{Entry, EntryId, Fate},
 };
 use std::time::Duration;
 use url::Url;
 
-use super::{
-    entry,
-    flush::{End, Flush},
-};
+use super::flush::{End, Flush};
 use crate::handlers::publish::databox::verdict::{Verdict, judge};
 
 /// Databox takes ten calls a second.

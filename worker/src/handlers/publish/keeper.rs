@@ -5,6 +5,7 @@
 //! now. The keeper looks now and then. Any number of processes may run one: a flush is unique.
 
 use shared::{
+    buffer::{FlushDue, LONGEST_WAIT, ask},
     clock::Timestamp,
     config::destinations::Buffer,
     patience::Patience,
@@ -13,7 +14,6 @@ use shared::{
 };
 use std::{sync::Arc, time::Duration};
 
-use super::buffer::{FlushDue, LONGEST_WAIT, ask};
 use crate::handlers::BuiltIn;
 
 /// How often it looks, about.

@@ -3,11 +3,12 @@
 use super::*;
 use crate::handlers::{
     fake_server::{Server, text},
-    publish::{buffer::key, keeper},
+    publish::keeper,
     world::{World, databox, error, label, result, to, webhook},
 };
 use serde_json::Value;
 use shared::{
+    buffer::key,
     config::{Config, destinations::Wire},
     job::{JobDetail, JobId, NewJob, State, Unique},
     store::{CancelParams, Enqueued, Fate},
@@ -92,11 +93,11 @@ async fn a_job_that_is_run_again_adds_nothing_twice() {
     let world = World::new(config(&server, |_| {}));
     let job = world.run("publish", points(0..3)).await;
     let args: Args = serde_json::from_value(points(0..3)).unwrap();
-    let (destination, at) = (databox(&server.url, Wire::B), job.summary.accepted_at);
+    let at = job.summary.accepted_at;
     let params = shared::store::AppendParams {
         destination: label("databox"),
         capacity: 100,
-        entries: entry::of_points(&destination, &args.points, job.summary.id, at, &[]),
+        entries: entry::of_points(Takes::Points, &args.points, job.summary.id, at, &[]),
     };
     assert_eq!(
         world.store.append(params).await.unwrap(),

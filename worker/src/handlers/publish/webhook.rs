@@ -10,15 +10,13 @@ mod verdict;
 
 use reqwest::header::HeaderValue;
 use shared::{
+    buffer::entry,
     config::Webhook,
     store::{Entry, Fate},
 };
 use std::time::Duration;
 
-use super::{
-    entry,
-    flush::{End, Flush},
-};
+use super::flush::{End, Flush};
 use crate::handlers::{
     outbound::{Call, excerpt::excerpt},
     publish::webhook::verdict::{Verdict, judge},

@@ -1,11 +1,10 @@
 //! Numbers out of a cube: one category for some dimensions, every one of others, the latest along
 //! time. Pure.
 
-use shared::{clock::Timestamp, config::suggest::nearest};
+use shared::{clock::Timestamp, config::suggest::nearest, metric::period};
 use std::collections::BTreeMap;
 
 use super::dataset::{Category, Cell, Dataset, Dimension, Malformed};
-use crate::handlers::period;
 
 /// Stands for every category of a dimension.
 const EVERY: &str = "*";

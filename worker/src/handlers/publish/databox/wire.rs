@@ -7,9 +7,7 @@
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use shared::{clock::Timestamp, config::destinations::Wire};
-
-use crate::handlers::point::Point;
+use shared::{clock::Timestamp, config::destinations::Wire, metric::Point};
 
 /// The most that one call carries: Databox takes 500 kB, headers and all.
 pub(super) const MAX_BODY: usize = 480_000;

@@ -1,10 +1,10 @@
 //! A point: one number of a metric, as it travels from a source to a destination.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use shared::{clock::Timestamp, metric::MetricKey};
 use std::collections::BTreeMap;
 
-use crate::handlers::period;
+use super::{MetricKey, period};
+use crate::clock::Timestamp;
 
 /// The first number that has more digits than destinations take.
 const TOO_LARGE: f64 = 1e16;
@@ -18,11 +18,11 @@ const COARSE: f64 = 9e9;
 /// One number of a metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Point {
+pub struct Point {
     /// Which metric.
-    pub(crate) key: MetricKey,
+    pub key: MetricKey,
     /// The number.
-    pub(crate) value: Value,
+    pub value: Value,
     /// What it is the number of: an instant, or a period by its start. `None`: of when it was
     /// collected.
     #[serde(
@@ -30,25 +30,29 @@ pub(crate) struct Point {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "date_or_period"
     )]
-    pub(crate) date: Option<Timestamp>,
+    pub date: Option<Timestamp>,
     /// What is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) unit: Option<String>,
+    pub unit: Option<String>,
     /// What tells it from other numbers of the metric at the same date.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) attributes: BTreeMap<String, String>,
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_or"
+    )]
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// A number that every destination takes: finite, six decimals, no more than sixteen digits.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub(crate) struct Value(f64);
+pub struct Value(f64);
 
 impl Value {
     /// Rounds `number` to six decimals.
     ///
     /// # Errors
     /// Why it cannot be published.
-    pub(crate) fn new(number: f64) -> Result<Self, String> {
+    pub fn new(number: f64) -> Result<Self, String> {
         if !number.is_finite() {
             return Err("is no finite number".to_owned());
         }
@@ -65,7 +69,7 @@ impl Value {
     }
 
     /// The number.
-    pub(crate) fn get(self) -> f64 {
+    pub fn get(self) -> f64 {
         self.0
     }
 }
@@ -89,6 +93,15 @@ impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Self::new(f64::deserialize(from)?).map_err(D::Error::custom)
     }
+}
+
+/// A member that is null counts as left out.
+fn null_or<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 fn date_or_period<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
@@ -135,6 +148,8 @@ mod tests {
         let point: Point =
             serde_json::from_str(r#"{"key":"sales","value":7,"date":"2024Q2"}"#).unwrap();
         assert_eq!(point.date, Some("2024-04-01T00:00:00Z".parse().unwrap()));
+        let nulls = r#"{"key":"sales","value":7,"date":"2024-04","unit":null,"attributes":null}"#;
+        assert_eq!(serde_json::from_str::<Point>(nulls).unwrap(), point);
         let text = serde_json::to_string(&point).unwrap();
         assert_eq!(
             text,

@@ -1,10 +1,10 @@
 //! Periods as statistical offices write them: `2024`, `2024M05`, `2020Q3`; and when they begin.
 
+use crate::clock::Timestamp;
 use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
-use shared::clock::Timestamp;
 
 /// The forms that are read, for messages.
-pub(crate) const FORMS: &str =
+pub const FORMS: &str =
     "2024, 2024M05, 2024-05, 2024Q2, 2024H1, 2024W07, 2024-05-17 or a time with its zone";
 
 /// When a period begins, in UTC; `None` when the text is no period.
@@ -12,7 +12,7 @@ pub(crate) const FORMS: &str =
 /// Years (`2024`, `2024A00`), half years (`2024H1`, `2024S1`), quarters (`2020Q3`), months
 /// (`2024M05`, `2024-05`), ISO weeks (`2024W07`), days (`2024-05-17`, `20240517`, `2024M05D17`),
 /// with or without a hyphen before the letter, and instants (RFC 3339).
-pub(crate) fn start(text: &str) -> Option<Timestamp> {
+pub fn start(text: &str) -> Option<Timestamp> {
     // The longest form is an instant with fractions of a second and a zone.
     if !text.is_ascii() || text.len() > 40 {
         return None;
@@ -29,7 +29,7 @@ pub(crate) fn start(text: &str) -> Option<Timestamp> {
 }
 
 /// An instant as briefly as it can be written: a day when it is midnight.
-pub(crate) fn written(instant: Timestamp) -> String {
+pub fn written(instant: Timestamp) -> String {
     let text = instant.to_string();
     match text.strip_suffix("T00:00:00Z") {
         Some(day) => day.to_owned(),

@@ -4,11 +4,12 @@
 //! that holds the unique key `flush:<destination>` in the queue `publish`. Whoever adds entries
 //! asks for it, due when the entries are; when there is one already, that is the one. It may be
 //! past its last look at the buffer by then, and end without having seen them. So asking is the
-//! hint, and looking is the truth: the [`keeper`](super::keeper) looks at every buffer now and
-//! then and asks again, and so does a pipeline for as long as it waits.
+//! hint, and looking is the truth: every worker looks at every buffer now and then and asks again,
+//! and so does a pipeline for as long as it waits.
 
-use serde_json::json;
-use shared::{
+pub mod entry;
+
+use crate::{
     backoff::Backoff,
     config::destinations::Buffer,
     job::{
@@ -17,12 +18,14 @@ use shared::{
     },
     store::{AppendParams, Enqueued, NewEntry, Result, Store},
 };
+use serde_json::json;
 use std::time::Duration;
 
-use crate::handlers::PUBLISH;
+/// The kind of the jobs that publish, flushes among them.
+pub const KIND: &str = "publish";
 
 /// Where flushes wait, so that no backlog of other jobs is before them.
-pub(crate) const QUEUE: &str = "publish";
+pub const QUEUE: &str = "publish";
 
 /// The waits between the attempts of a flush. A destination that comes back is not left waiting
 /// for days.
@@ -33,14 +36,18 @@ const BACKOFF: Backoff = Backoff {
 };
 
 /// The longest of these waits.
-pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(5);
+pub const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// After so many failed attempts, about four hours, a flush becomes a dead letter for somebody to
 /// see. Its entries stay, and the next flush tries them.
 const ATTEMPTS: u32 = 100;
 
 /// The unique key of a destination's flush.
-pub(super) fn key(destination: &Label) -> UniqueKey {
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "it never panics: a label is short enough"
+)]
+pub fn key(destination: &Label) -> UniqueKey {
     UniqueKey::new(format!("flush:{destination}"))
         .expect("a label and six letters are a unique key")
 }
@@ -49,9 +56,9 @@ pub(super) fn key(destination: &Label) -> UniqueKey {
 /// ids of the entries.
 ///
 /// # Errors
-/// As [`shared::store::BufferStore::append`]; when the flush could not be asked for, the entries
+/// As [`crate::store::BufferStore::append`]; when the flush could not be asked for, the entries
 /// were added nevertheless.
-pub(crate) async fn add(
+pub async fn add(
     store: &dyn Store,
     destination: &Label,
     buffer: &Buffer,
@@ -59,22 +66,64 @@ pub(crate) async fn add(
     trace: Option<&TraceContext>,
 ) -> Result<u64> {
     let added = entries.len() as u64;
+    let waiting = append(store, destination, buffer, entries).await?;
+    see_to(store, destination, buffer, Added { added, waiting }, trace).await?;
+    Ok(waiting)
+}
+
+/// Adds entries to a buffer and leaves its flush to [`see_to`]. Answers how many wait now.
+/// Idempotent by the ids of the entries.
+///
+/// # Errors
+/// As [`crate::store::BufferStore::append`].
+pub async fn append(
+    store: &dyn Store,
+    destination: &Label,
+    buffer: &Buffer,
+    entries: Vec<NewEntry>,
+) -> Result<u64> {
     let params = AppendParams {
         destination: destination.clone(),
         capacity: buffer.capacity,
         entries,
     };
-    let waiting = store.append(params).await?;
-    if waiting > 0 {
-        let due = due(buffer, waiting, added);
-        ask(store, destination, due, trace).await?;
+    store.append(params).await
+}
+
+/// What an append came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Added {
+    /// How many entries were added.
+    pub added: u64,
+    /// How many wait now.
+    pub waiting: u64,
+}
+
+/// Sees to the flush of entries that were added; answers which job it is, if anything waits.
+/// Idempotent. When it fails nothing is lost, but the flush may come later.
+///
+/// # Errors
+/// As [`crate::store::JobStore::enqueue`].
+pub async fn see_to(
+    store: &dyn Store,
+    destination: &Label,
+    buffer: &Buffer,
+    added: Added,
+    trace: Option<&TraceContext>,
+) -> Result<Option<JobId>> {
+    if added.waiting == 0 {
+        return Ok(None);
     }
-    Ok(waiting)
+    let due = due(buffer, added);
+    ask(store, destination, due, trace).await.map(Some)
 }
 
 /// Asks again for the flush of entries that were added before: the one they were added for may
-/// have ended without having seen them.
-pub(crate) async fn look_after(
+/// have ended without having seen them. Idempotent.
+///
+/// # Errors
+/// As [`crate::store::JobStore::enqueue`].
+pub async fn look_after(
     store: &dyn Store,
     destination: &Label,
     buffer: &Buffer,
@@ -86,7 +135,7 @@ pub(crate) async fn look_after(
 
 /// When a flush is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FlushDue {
+pub enum FlushDue {
     /// After this time, or when one that waits already is.
     In(Duration),
     /// At once: so many wait now.
@@ -95,8 +144,8 @@ pub(super) enum FlushDue {
     Ordered,
 }
 
-/// When a flush is due after `added` entries joined those that wait.
-fn due(buffer: &Buffer, waiting: u64, added: u64) -> FlushDue {
+/// When a flush is due after entries joined those that wait.
+fn due(buffer: &Buffer, Added { added, waiting }: Added) -> FlushDue {
     let enough = u64::from(buffer.flush_every);
     let before = waiting.saturating_sub(added);
     // Only who makes it enough hurries it on, so that a destination which is down is not called
@@ -109,7 +158,10 @@ fn due(buffer: &Buffer, waiting: u64, added: u64) -> FlushDue {
 }
 
 /// Asks for a flush; answers which job it is. Idempotent.
-pub(super) async fn ask(
+///
+/// # Errors
+/// As [`crate::store::JobStore::enqueue`].
+pub async fn ask(
     store: &dyn Store,
     destination: &Label,
     due: FlushDue,
@@ -136,7 +188,7 @@ pub(super) async fn ask(
 }
 
 fn flush(destination: &Label, due: FlushDue, trace: Option<&TraceContext>) -> NewJob {
-    let kind = Kind::new(PUBLISH).expect("the kind of a built-in handler is one");
+    let kind = Kind::new(KIND).expect("the kind of a built-in handler is one");
     let args = Args::json(&json!({ "destination": destination }))
         .expect("a name makes args of a few bytes");
     let mut job = NewJob::with(kind, args);
@@ -162,7 +214,7 @@ fn flush(destination: &Label, due: FlushDue, trace: Option<&TraceContext>) -> Ne
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::clock::Timestamp;
+    use crate::clock::Timestamp;
 
     #[test]
     fn a_flush_is_hurried_on_by_who_makes_it_enough() {
@@ -177,7 +229,8 @@ mod tests {
             (9000, 1, later),
             (9000, 9000, FlushDue::Full),
         ] {
-            assert_eq!(due(&buffer, waiting, added), expected, "{waiting} {added}");
+            let both = Added { added, waiting };
+            assert_eq!(due(&buffer, both), expected, "{both:?}");
         }
     }
 

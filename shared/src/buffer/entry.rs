@@ -6,15 +6,15 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::{
-    clock::Timestamp,
-    config::Destination,
-    job::JobId,
-    store::{EntryId, NewEntry},
-};
 use std::collections::HashMap;
 
-use crate::handlers::point::Point;
+use crate::{
+    clock::Timestamp,
+    config::destinations::Takes,
+    job::JobId,
+    metric::Point,
+    store::{EntryId, NewEntry},
+};
 
 /// Most points in one event: subscribers are promised small ones, and the standard recommends
 /// less than 20 kB.
@@ -24,11 +24,11 @@ const POINTS_PER_EVENT: usize = 100;
 const MAX_TYPE: usize = 100;
 
 /// The type of the events that carry points.
-pub(crate) const POINTS: &str = "points.published";
+pub const POINTS: &str = "points.published";
 
 /// An event, as a subscriber is sent it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Event {
+struct Event {
     /// What happened: words of letters, digits and `_`, parted by dots.
     r#type: EventType,
     /// When.
@@ -40,7 +40,7 @@ pub(super) struct Event {
 /// The type of an event: `order.paid`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct EventType(String);
+pub struct EventType(String);
 
 impl TryFrom<String> for EventType {
     type Error = String;
@@ -68,37 +68,39 @@ impl From<EventType> for String {
 /// An event that somebody wants delivered.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NewEvent {
-    r#type: EventType,
+pub struct NewEvent {
+    /// What happened.
+    pub r#type: EventType,
+    /// More about it.
     #[serde(default)]
-    data: Value,
+    pub data: Value,
 }
 
 /// The entries that carry points to a destination: one for each where numbers are taken, a few
 /// events where events are. Points without a date are of `now`. `about` is said in every event.
-pub(crate) fn of_points(
-    destination: &Destination,
+pub fn of_points(
+    takes: Takes,
     points: &[Point],
     origin: JobId,
     now: Timestamp,
     about: &[(&str, Value)],
 ) -> Vec<NewEntry> {
-    match destination {
-        Destination::Databox(_) => {
+    match takes {
+        Takes::Points => {
             let mut seen = HashMap::new();
             points
                 .iter()
                 .map(|point| {
-                    let mut point = point.clone();
-                    point.date.get_or_insert(now);
-                    let label = label(&point);
+                    let label = label(point);
                     let times: &mut usize = seen.entry(label.clone()).or_default();
                     *times += 1;
+                    let mut point = point.clone();
+                    point.date.get_or_insert(now);
                     entry(&format!("{label}:{times}"), origin, &point)
                 })
                 .collect()
         }
-        Destination::Webhook(_) => points
+        Takes::Events => points
             .chunks(POINTS_PER_EVENT)
             .enumerate()
             .map(|(part, points)| {
@@ -117,7 +119,7 @@ pub(crate) fn of_points(
 }
 
 /// The entries that carry events to a subscriber.
-pub(super) fn of_events(events: &[NewEvent], origin: JobId, now: Timestamp) -> Vec<NewEntry> {
+pub fn of_events(events: &[NewEvent], origin: JobId, now: Timestamp) -> Vec<NewEntry> {
     let numbered = events.iter().enumerate();
     numbered
         .map(|(number, event)| {
@@ -131,7 +133,8 @@ pub(super) fn of_events(events: &[NewEvent], origin: JobId, now: Timestamp) -> V
         .collect()
 }
 
-/// What tells a point from the others of its job, but for those that are of the very same.
+/// What tells a point from the others of its origin, but for those that are of the very same. A
+/// point without a date has none here: said again a moment later, it is the same one.
 fn label(point: &Point) -> String {
     let attributes = serde_json::json!(point.attributes);
     format!("point:{}:{:?}:{attributes}", point.key, point.date)
@@ -150,7 +153,7 @@ fn entry<T: Serialize>(label: &str, origin: JobId, content: &T) -> NewEntry {
 ///
 /// # Errors
 /// Why it can never be delivered there.
-pub(super) fn point(body: &Bytes) -> Result<Point, String> {
+pub fn point(body: &Bytes) -> Result<Point, String> {
     serde_json::from_slice(body).map_err(|error| {
         format!("is no point (was it added while the destination took events?): {error}")
     })
@@ -160,7 +163,7 @@ pub(super) fn point(body: &Bytes) -> Result<Point, String> {
 ///
 /// # Errors
 /// Why it can never be delivered there.
-pub(super) fn check_event(body: &Bytes) -> Result<(), String> {
+pub fn check_event(body: &Bytes) -> Result<(), String> {
     let read: Result<Event, _> = serde_json::from_slice(body);
     read.map(drop).map_err(|error| {
         format!("is no event (was it added while the destination took numbers?): {error}")
@@ -170,9 +173,7 @@ pub(super) fn check_event(body: &Bytes) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handlers::world::{databox, webhook};
     use serde_json::json;
-    use shared::config::destinations::Wire;
     use std::collections::HashSet;
 
     fn points(json: Value) -> Vec<Point> {
@@ -181,7 +182,6 @@ mod tests {
 
     #[test]
     fn every_point_is_an_entry_of_its_own_and_the_same_one_each_time() {
-        let destination = databox(&"http://x.example/".parse().unwrap(), Wire::B);
         let points = points(json!([
             {"key": "a", "value": 1},
             {"key": "a", "value": 2},
@@ -189,12 +189,18 @@ mod tests {
             {"key": "a", "value": 1, "date": "2024", "attributes": {"area": "SI"}},
         ]));
         let (origin, now) = (JobId::generate(), Timestamp::default());
-        let entries = of_points(&destination, &points, origin, now, &[]);
+        let entries = of_points(Takes::Points, &points, origin, now, &[]);
         let ids: HashSet<EntryId> = entries.iter().map(|entry| entry.id).collect();
         assert_eq!(ids.len(), 4);
-        assert_eq!(of_points(&destination, &points, origin, now, &[]), entries);
+        assert_eq!(of_points(Takes::Points, &points, origin, now, &[]), entries);
+        let said_later = of_points(Takes::Points, &points, origin, Timestamp::MAX, &[]);
+        let again: HashSet<EntryId> = said_later.iter().map(|entry| entry.id).collect();
+        assert_eq!(
+            again, ids,
+            "a point without a date is the same one a moment later"
+        );
         // Another point before it does not make a point another one.
-        let later = of_points(&destination, &points[2..], origin, now, &[]);
+        let later = of_points(Takes::Points, &points[2..], origin, now, &[]);
         assert_eq!(later, entries[2..]);
         let dated = point(&entries[0].body).unwrap();
         assert_eq!(
@@ -206,11 +212,10 @@ mod tests {
 
     #[test]
     fn an_event_carries_what_is_said_about_it() {
-        let destination = webhook(&"http://x.example/".parse().unwrap());
         let points = points(json!([{"key": "a", "value": 1}]));
         let about = [("pipeline", Value::from("economy"))];
         let now = Timestamp::default();
-        let entries = of_points(&destination, &points, JobId::generate(), now, &about);
+        let entries = of_points(Takes::Events, &points, JobId::generate(), now, &about);
         let event: Value = serde_json::from_slice(&entries[0].body).unwrap();
         let expected = json!({
             "type": "points.published",
