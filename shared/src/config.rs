@@ -118,4 +118,9 @@ impl Config {
             pipelines: from.entries("pipelines", Pipeline::read),
         }
     }
+
+    /// What is right as it stands, but may not be meant; without where it comes from.
+    pub fn warnings(&self) -> Vec<Fault> {
+        check::warnings(self)
+    }
 }

@@ -5,6 +5,7 @@
 )]
 
 mod bad_input;
+mod bad_publications;
 mod bad_queries;
 mod control;
 mod dead_letters;

@@ -117,6 +117,7 @@ impl Server {
         let current = live.current();
         let reload = Reloads {
             retry,
+            worker: roles.worker,
             api: api.as_ref().map(|(api, _)| api.reload()),
             scheduler: scheduler.as_ref().map(Scheduler::reload),
         };
@@ -222,6 +223,7 @@ impl Parts {
 /// What is replaced in the parts of this process when the configuration changes.
 struct Reloads {
     retry: Arc<ArcSwap<RetryPolicy>>,
+    worker: bool,
     api: Option<api::Reload>,
     scheduler: Option<scheduler::Reload>,
 }
@@ -240,6 +242,9 @@ impl Reloads {
 
     fn apply(&self, config: &Config) {
         self.retry.store(Arc::new(settings::policy(config)));
+        if self.worker {
+            warn(config);
+        }
         if let Some(api) = &self.api
             && let Err(invalid) = api.replace(settings::live(config))
         {
@@ -288,12 +293,20 @@ fn build_worker(
     store: &Arc<dyn Store>,
     retry: &Arc<ArcSwap<RetryPolicy>>,
 ) -> Result<(Worker, BuiltIn)> {
+    warn(config);
     let built_in = BuiltIn::new(current, Clock::system());
     let builder = Worker::builder(Arc::clone(store))
         .settings(settings::worker(config))
         .retry(Arc::clone(retry));
     let worker = built_in.register(builder).build().map_err(usage)?;
     Ok((worker, built_in))
+}
+
+/// Tells a worker's people what of its configuration may not be meant.
+fn warn(config: &Config) {
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
 }
 
 fn usage(invalid: shared::job::Invalid) -> Failure {

@@ -1,7 +1,7 @@
 //! Relations between settings, each of which is right by itself.
 //!
 //! A relation is judged only when what it relates was read without a fault: one mistake is told
-//! once.
+//! once. What may be meant, because other processes see to the rest, is no fault but a warning.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,6 +11,7 @@ use std::{
 use super::{
     Config,
     destinations::Buffer,
+    fault::Fault,
     human::format_duration,
     notes::Notes,
     origin::join,
@@ -18,10 +19,11 @@ use super::{
     read::meant_or_known,
     sources::Source,
     tree::{Table, Value},
-    worker::BEATS_PER_LEASE,
+    worker::{BEATS_PER_LEASE, ServedQueue},
 };
 use crate::{
     backoff::Backoff,
+    buffer,
     job::name::Label,
     metric::{MetricKey, in_order},
 };
@@ -52,7 +54,7 @@ pub(super) fn relations(config: &Config, names: &Names, notes: &Notes) {
     retry(config, notes);
     outbound(config, notes);
     for (name, destination) in &config.destinations {
-        buffer(
+        capacity(
             &join("destinations", name.as_str()),
             destination.buffer(),
             notes,
@@ -63,6 +65,25 @@ pub(super) fn relations(config: &Config, names: &Names, notes: &Notes) {
         references(&path, pipeline, names, notes);
         metrics(&path, pipeline, config, notes);
     }
+}
+
+/// What may not be meant, without its origin.
+pub(super) fn warnings(config: &Config) -> Vec<Fault> {
+    let served = &config.worker.queues;
+    let serves = |queue: &ServedQueue| ["*", buffer::QUEUE].contains(&queue.as_str());
+    if config.destinations.is_empty() || served.iter().any(serves) {
+        return Vec::new();
+    }
+    let problem = format!(
+        "name neither {:?} nor \"*\": such a worker delivers nothing to the destinations, so \
+         another one must",
+        buffer::QUEUE
+    );
+    vec![Fault {
+        key: "worker.queues".to_owned(),
+        origin: None,
+        problem,
+    }]
 }
 
 fn worker(config: &Config, notes: &Notes) {
@@ -129,7 +150,7 @@ fn outbound(config: &Config, notes: &Notes) {
     }
 }
 
-fn buffer(path: &str, buffer: &Buffer, notes: &Notes) {
+fn capacity(path: &str, buffer: &Buffer, notes: &Notes) {
     let path = join(path, "buffer");
     let key = |key: &str| join(&path, key);
     let (batch, every, capacity) = (key("batch_size"), key("flush_every"), key("capacity"));

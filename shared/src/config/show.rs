@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use toml::{Table, Value};
 
 use super::{
-    Faults, Loaded,
+    Fault, Faults, Loaded,
     human::about,
     origin::{Origin, join},
 };
@@ -152,6 +152,9 @@ pub struct Verdict<'f> {
     /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<&'f Faults>,
+    /// What may not be meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Fault>,
 }
 
 impl<'f> Verdict<'f> {
@@ -161,6 +164,7 @@ impl<'f> Verdict<'f> {
         Self {
             ok: faults.is_none(),
             faults,
+            warnings: loaded.as_ref().map_or_else(|_| Vec::new(), warnings),
         }
     }
 }
@@ -168,8 +172,20 @@ impl<'f> Verdict<'f> {
 impl fmt::Display for Verdict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.faults {
-            Some(faults) => faults.fmt(f),
-            None => f.write_str("ok"),
+            Some(faults) => faults.fmt(f)?,
+            None => f.write_str("ok")?,
         }
+        self.warnings
+            .iter()
+            .try_for_each(|warning| write!(f, "\n\nwarning: {warning}"))
     }
+}
+
+fn warnings(loaded: &Loaded) -> Vec<Fault> {
+    let warnings = loaded.config.warnings().into_iter();
+    let placed = warnings.map(|warning| Fault {
+        origin: loaded.origin(&warning.key).cloned(),
+        ..warning
+    });
+    placed.collect()
 }

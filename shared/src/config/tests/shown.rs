@@ -161,3 +161,35 @@ fn the_verdict_is_ok_or_the_faults() {
     assert_eq!(json["ok"], false);
     assert_eq!(json["faults"][0]["key"], "worker.poll");
 }
+
+#[test]
+fn destinations_that_a_worker_does_not_serve_are_a_warning() {
+    let file =
+        |queues: &str, destinations: &str| format!("[worker]\nqueues = {queues}\n\n{destinations}");
+    let destination = "[destinations.databox]\ntype = \"databox\"\nurl = \"https://d.example\"\n";
+    let token = [("WINDLASS__DESTINATIONS__DATABOX__TOKEN", "t0ken")];
+    for (queues, fine) in [
+        (r#"["mail", "*"]"#, true),
+        (r#"["publish"]"#, true),
+        (r#"["mail", "default"]"#, false),
+    ] {
+        let loaded = load(&file(queues, destination), &token).unwrap();
+        assert_eq!(loaded.config.warnings().is_empty(), fine, "{queues}");
+        let none = load(&file(queues, ""), &[]).unwrap();
+        assert_eq!(none.config.warnings(), []);
+    }
+    let loaded = load(&file(r#"["mail"]"#, destination), &token).unwrap();
+    let verdict = Ok(loaded);
+    let verdict = show::Verdict::of(&verdict);
+    let told = verdict.to_string();
+    assert!(told.starts_with("ok\n\nwarning: worker.queues ("), "{told}");
+    assert!(
+        told.contains("w.toml line 2): name neither \"publish\" nor \"*\""),
+        "{told}"
+    );
+    let json = serde_json::to_value(&verdict).unwrap();
+    assert_eq!(
+        (&json["ok"], &json["warnings"][0]["key"]),
+        (&true.into(), &"worker.queues".into())
+    );
+}
