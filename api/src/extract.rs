@@ -12,7 +12,7 @@ use axum::{
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-pub(crate) use payload::Payload;
+pub(crate) use payload::{NoBody, Payload};
 pub(crate) use query::Query;
 
 use crate::problem::{Problem, catalog};

@@ -5,11 +5,13 @@
 //! 1. [`observe`]: outermost, so that every answer has its request's id and a line in the log.
 //! 2. a panic becomes a problem, also one of the layers below.
 //! 3. [`guard`]: who may ask at all, before anything is read.
-//! 4. [`mod@deadline`]: innermost, for each group of addresses its own.
+//! 4. [`mod@deadline`], for each group of addresses its own.
+//! 5. [`no_query`]: innermost, around the addresses that take none.
 
 mod deadline;
 mod guard;
 mod observe;
+mod query;
 
 use axum::{
     Router,
@@ -24,6 +26,7 @@ use tower_http::{
 
 use crate::problem::{Problem, catalog};
 pub(crate) use deadline::deadline;
+pub(crate) use query::no_query;
 
 /// Puts the layers around the table of addresses.
 pub(crate) fn around(table: Router) -> Router {

@@ -14,7 +14,7 @@ mod workers;
 
 use axum::{
     Router,
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
 use http::{Method, Uri};
@@ -22,7 +22,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 use crate::{
-    layers::deadline,
+    layers::{deadline, no_query},
     problem::{Problem, catalog, quote},
     state::AppState,
 };
@@ -33,21 +33,23 @@ const BESIDE_THE_WAIT: Duration = Duration::from_secs(5);
 /// Every address, and who answers there.
 pub(crate) fn table(app: &AppState) -> Router {
     let limit = app.settings.request_timeout;
-    let waiting = Router::new()
-        .route("/v1/jobs/{id}", get(jobs::read))
-        .route_layer(from_fn_with_state(limit + BESIDE_THE_WAIT, deadline));
-    let prompt = Router::new()
+    let open = Router::new()
         .route("/", get(index::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/problems", get(problems::list))
         .route("/problems/{name}", get(problems::show))
-        .route("/v1/jobs", get(jobs::list).post(jobs::submit))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/dead-letters", get(dead_letters::list));
+    let waiting = Router::new()
+        .route("/v1/jobs/{id}", get(jobs::read))
+        .route_layer(from_fn_with_state(limit + BESIDE_THE_WAIT, deadline));
+    let plain = Router::new()
+        .route("/v1/jobs", post(jobs::submit))
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/v1/jobs/{id}/retry", post(jobs::retry))
         .route("/v1/queues", get(queues::list))
         .route("/v1/queues/{name}", get(queues::read).patch(queues::change))
-        .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/replay", post(dead_letters::replay))
         .route("/v1/pipelines", get(pipelines::list))
         .route("/v1/pipelines/{name}", get(pipelines::read))
@@ -66,8 +68,9 @@ pub(crate) fn table(app: &AppState) -> Router {
             "/v1/destinations/{name}/receipts/{id}",
             get(destinations::receipts),
         )
-        .route_layer(from_fn_with_state(limit, deadline));
-    prompt
+        .route_layer(from_fn(no_query));
+    open.merge(plain)
+        .route_layer(from_fn_with_state(limit, deadline))
         .merge(waiting)
         .fallback(no_such_address)
         .method_not_allowed_fallback(method_not_allowed)

@@ -96,6 +96,9 @@ fn in_the_callers_terms(place: Place, message: &str) -> (Place, String) {
     if let Some(field) = between(message, "duplicate field `") {
         return (place.member(field), "is given twice".to_owned());
     }
+    if message.ends_with("`, there are no fields") {
+        return (place, unknown("", &[]));
+    }
     let Some((found, expected)) = message.rsplit_once(", expected ") else {
         return (place, message.to_owned());
     };
@@ -123,6 +126,9 @@ fn in_the_callers_terms(place: Place, message: &str) -> (Place, String) {
 
 /// What is said of a name that is none of those `known`.
 pub(crate) fn unknown(name: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return "is unknown; nothing may be said here".to_owned();
+    }
     nearest(name, known.iter().copied()).map_or_else(
         || format!("is unknown; known are {}", known.join(", ")),
         |near| format!("is unknown; did you mean `{near}`?"),

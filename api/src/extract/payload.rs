@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::json;
+use super::{json, shapes::Object};
 use crate::{
     problem::{Problem, catalog},
     state::{AppState, MAX_LARGE_BODIES},
@@ -53,6 +53,25 @@ impl FromRequest<AppState> for Payload {
             check_declared_as_json(&parts.headers)?;
         }
         Self::collect(body, declared, app).await
+    }
+}
+
+/// No body: nothing, or `{}`. A handler that takes none asks for this, so that what a caller says
+/// is not passed over.
+pub(crate) struct NoBody;
+
+/// An object without members.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl FromRequest<AppState> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Problem> {
+        let payload = Payload::from_request(request, app).await?;
+        let Object(Nothing {}) = payload.read_or_default()?;
+        Ok(Self)
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) use publish::{publish, receipts};
 use super::List;
 use crate::{
     Live,
-    extract::Segment,
+    extract::{NoBody, Segment},
     problem::{Problem, catalog},
     state::AppState,
 };
@@ -81,6 +81,7 @@ pub(super) async fn list(State(app): State<AppState>) -> Result<Response, Proble
 pub(super) async fn enable(
     State(app): State<AppState>,
     Segment(name): Segment,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     // A note makes a destination known, so a name that nobody uses must not get that far.
     let live = app.live();

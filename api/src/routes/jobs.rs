@@ -21,7 +21,7 @@ use shared::{
 use super::{List, filter};
 use crate::{
     extract::{
-        Payload, Query, Segment,
+        NoBody, Payload, Query, Segment,
         shapes::{Object, Text},
     },
     problem::{Faults, Place, Problem, catalog},
@@ -108,6 +108,7 @@ pub(super) async fn cancel(
 pub(super) async fn retry(
     State(app): State<AppState>,
     Segment(id): Segment,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let id = job_id(&id)?;
     match app.store.run_now(vec![id]).await?.pop() {

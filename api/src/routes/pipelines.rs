@@ -20,7 +20,7 @@ use super::{
     jobs::{Detail, Summary, view::Content},
 };
 use crate::{
-    extract::Segment,
+    extract::{NoBody, Segment},
     live::{Live, Pipeline, tag},
     problem::{Problem, catalog},
     state::AppState,
@@ -111,6 +111,7 @@ pub(super) async fn read(
 pub(super) async fn run(
     State(app): State<AppState>,
     Segment(name): Segment,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let live = app.live();
     let (name, _) = find(&live, &name)?;

@@ -16,7 +16,7 @@ use shared::{
 
 use super::List;
 use crate::{
-    extract::Segment,
+    extract::{NoBody, Segment},
     problem::{Problem, catalog},
     state::AppState,
 };
@@ -115,6 +115,7 @@ pub(super) async fn list(State(app): State<AppState>) -> Result<Response, Proble
 pub(super) async fn pause(
     State(app): State<AppState>,
     Segment(name): Segment,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     set_paused(&app, &name, true).await
 }
@@ -123,6 +124,7 @@ pub(super) async fn pause(
 pub(super) async fn resume(
     State(app): State<AppState>,
     Segment(name): Segment,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     set_paused(&app, &name, false).await
 }

@@ -198,6 +198,10 @@ async fn times_and_numbers_beyond_reason_are_refused() {
         ("run_at", json!("9999-12-31T23:59:59Z")),
         ("run_at", json!("99999-01-01T00:00:00Z")),
         ("run_at", json!("2026-02-30T00:00:00Z")),
+        ("run_at", json!("2026-11-21T07:00:00")),
+        ("run_at", json!("1763708400")),
+        ("delay", json!("-5s")),
+        ("delay", json!("NaN")),
         ("delay", json!("100000d")),
         ("delay", json!("99999999999999999999999w")),
         ("timeout", json!("1000d")),
@@ -212,6 +216,36 @@ async fn times_and_numbers_beyond_reason_are_refused() {
     }
     let yesterday = r#"{"kind":"noop","run_at":"2026-11-20T07:00:00Z"}"#;
     assert_eq!(service.post("/v1/jobs", yesterday).await.status, 201);
+}
+
+#[tokio::test]
+async fn names_outside_their_grammar_are_refused() {
+    let service = Service::new();
+    let long = "x".repeat(65);
+    for name in [
+        "", " ", "a b", "a/b", "../etc", "-a", "a\0", "a\nb", "naïve", "🦀", "a'--", "%00", &long,
+    ] {
+        let found = async |job: Value, place: &str| {
+            let found = faults(&refused(&service, job.to_string()).await);
+            assert_eq!(found.len(), 1, "{name:?}");
+            assert_eq!(found[0].0, place, "{name:?}");
+        };
+        found(json!({ "kind": name }), "#/kind").await;
+        found(json!({ "kind": "noop", "queue": name }), "#/queue").await;
+        if !name.contains('/') {
+            found(json!({ "kind": "noop", "tags": ["a", name] }), "#/tags/1").await;
+        }
+    }
+    let id = |id: &str| json!({ "kind": "noop", "id": id }).to_string();
+    for text in [
+        "",
+        "00000000-0000-0000-0000-000000000000",
+        "67e55044-10b1-426f-9247-bb680e5fe0c8",
+        "0197f2c4-6f2e-7b1c-8d7a-3f5f0a6f2b1",
+    ] {
+        let found = faults(&refused(&service, id(text)).await);
+        assert_eq!(found[0].0, "#/id", "{text}");
+    }
 }
 
 #[tokio::test]

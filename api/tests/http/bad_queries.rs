@@ -93,3 +93,54 @@ async fn other_bodies_are_judged_as_strictly() {
     let many = json!({ "ids": vec![id; 10_001] }).to_string();
     assert_eq!(faults(&service.post(replay, many).await)[0].0, "#/ids");
 }
+
+#[tokio::test]
+async fn what_nobody_would_heed_is_refused() {
+    let service = Service::new();
+    let id = service
+        .submit(json!({ "kind": "noop", "delay": "1h" }))
+        .await;
+    let retry = format!("/v1/jobs/{id}/retry");
+    for path in [
+        "/v1/queues?limit=5",
+        "/v1/queues/default?limit=5",
+        "/v1/pipelines?limit=5",
+        "/v1/pipelines/economy?limit=5",
+        "/v1/workers?limit=5",
+        "/v1/schedules?limit=5",
+        "/v1/destinations?limit=5",
+    ] {
+        let found = faults(&service.get(path).await);
+        assert_eq!(
+            found,
+            [(
+                "limit".to_owned(),
+                "is unknown; nothing may be said here".to_owned()
+            )]
+        );
+    }
+    let job = r#"{"kind":"noop"}"#;
+    let found = faults(&service.post("/v1/jobs?wait=20s", job).await);
+    assert_eq!(found[0].0, "wait");
+    for path in [
+        retry.as_str(),
+        "/v1/pipelines/economy/run",
+        "/v1/schedules/economy/pause",
+        "/v1/schedules/economy/resume",
+        "/v1/destinations/databox/enable",
+    ] {
+        let found = faults(&service.post(path, r#"{"force":true}"#).await);
+        assert_eq!(found[0].0, "#/force", "{path}");
+        assert_eq!(found[0].1, "is unknown; nothing may be said here");
+        assert_eq!(faults(&service.post(path, "[]").await)[0].0, "#", "{path}");
+        let broken = service.post(path, "{").await;
+        assert_eq!(broken.problem(), "malformed-json", "{path}");
+        let found = faults(&service.post(&format!("{path}?force=true"), "").await);
+        assert_eq!(found[0].0, "force", "{path}");
+    }
+    assert_eq!(service.jobs().await, 1);
+    let job = service.get(&format!("/v1/jobs/{id}")).await.json();
+    assert_eq!(job["state"], "scheduled");
+    assert_eq!(service.post(&retry, "{}").await.status, 200);
+    assert_eq!(service.get("/healthz?probe=1").await.status, 200);
+}

@@ -4,7 +4,7 @@ use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::harness::Service;
+use crate::{bad_input::faults, harness::Service};
 
 async fn ids(service: &Service, query: &str) -> Vec<String> {
     let answer = service.get(&format!("/v1/jobs{query}")).await;
@@ -108,18 +108,44 @@ async fn a_cursor_belongs_to_its_filter() {
         .await;
     assert_json_snapshot!(other.shown());
 
-    let mut tampered = cursor.to_owned();
-    let last = if tampered.pop() == Some('A') {
-        'B'
-    } else {
-        'A'
-    };
-    tampered.push(last);
-    let answer = service
-        .get(&format!("/v1/jobs?limit=1&cursor={tampered}"))
-        .await;
-    assert_eq!(
-        (answer.status, answer.problem()),
-        (422, "validation-error".to_owned())
-    );
+    let elsewhere = format!("/v1/dead-letters?limit=1&cursor={cursor}");
+    assert_eq!(service.get(&elsewhere).await.problem(), "validation-error");
+}
+
+#[tokio::test]
+async fn a_cursor_that_was_tampered_with_is_refused_wherever_it_was() {
+    let service = Service::new();
+    let jobs = vec![json!({ "kind": "noop" }); 3];
+    service.post("/v1/jobs", json!(jobs).to_string()).await;
+    let page = service.get("/v1/jobs?limit=1").await.json();
+    let cursor = page["next"].as_str().unwrap();
+    let mut tampered = vec![
+        String::new(),
+        "%00".to_owned(),
+        "x".repeat(20_000),
+        format!("{cursor}A"),
+        format!("{cursor}%3D"),
+        cursor.chars().skip(1).collect(),
+        cursor.chars().take(cursor.len() - 1).collect(),
+        cursor.chars().take(cursor.len() / 2).collect(),
+    ];
+    for (place, letter) in cursor.char_indices() {
+        let other = if letter == 'A' { "B" } else { "A" };
+        let mut changed = cursor.to_owned();
+        changed.replace_range(place..=place, other);
+        tampered.push(changed);
+    }
+    for cursor in tampered {
+        let answer = service
+            .get(&format!("/v1/jobs?limit=1&cursor={cursor}"))
+            .await;
+        assert_eq!(
+            faults(&answer),
+            [(
+                "cursor".to_owned(),
+                "is damaged; start again without a cursor".to_owned()
+            )],
+            "{cursor}"
+        );
+    }
 }
