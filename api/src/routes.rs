@@ -33,6 +33,7 @@ const BESIDE_THE_WAIT: Duration = Duration::from_secs(5);
 /// Every address, and who answers there.
 pub(crate) fn table(app: &AppState) -> Router {
     let limit = app.settings.request_timeout;
+    // Each of these judges its own query, or takes any, as probes like to send.
     let open = Router::new()
         .route("/", get(index::show))
         .route("/healthz", get(health::alive))
