@@ -15,6 +15,7 @@ mod target;
 mod bad_configuration;
 mod graceful_stop;
 mod leader_takeover;
+mod publish;
 mod reload;
 mod two_processes;
 mod worker_dies;

@@ -257,6 +257,7 @@ impl Reloads {
                 tracing::error!("schedules stay as they were: {invalid}");
             }
         }
+        tracing::debug!("what changed holds from now on");
     }
 }
 
