@@ -42,6 +42,30 @@ impl Failure {
         self
     }
 
+    /// The same failure, with what may help behind it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: &str) -> Self {
+        self.message.push_str("\n  ");
+        self.message.push_str(hint);
+        self
+    }
+
+    /// One failure for several: their messages, and the code of the first.
+    ///
+    /// # Errors
+    /// When there is one at least.
+    pub(crate) fn all(failures: Vec<Self>) -> crate::Result {
+        let mut failures = failures.into_iter();
+        let Some(mut first) = failures.next() else {
+            return Ok(());
+        };
+        for other in failures {
+            first.message.push('\n');
+            first.message.push_str(&other.message);
+        }
+        Err(first)
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.code as u8)
     }

@@ -25,4 +25,4 @@ fn main() -> ExitCode {
 }
 
 /// What every command answers.
-type Result<T = ()> = std::result::Result<T, Failure>;
+type Result<T = (), E = Failure> = std::result::Result<T, E>;
