@@ -4,7 +4,13 @@ use clap::{Args, Parser, Subcommand, builder::Styles};
 use shared::config::{Flag, Layers, Loaded};
 use std::path::PathBuf;
 
-use crate::{Result, commands::Command as Local, demo, operate::{Operate, Workers}, serve};
+use crate::{
+    Result,
+    commands::Command as Local,
+    demo,
+    operate::{Operate, Workers},
+    serve,
+};
 
 /// A durable job queue and worker pool: jobs are accepted, run at least once, retried with backoff,
 /// and kept as dead letters when nothing helps.

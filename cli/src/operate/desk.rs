@@ -139,7 +139,14 @@ mod tests {
         ] {
             assert_eq!(server_url(text).unwrap().as_str(), url);
         }
-        for text in ["", "ftp://x", "http://a?b", "http://a#b", "http://u:p@host", "http://"] {
+        for text in [
+            "",
+            "ftp://x",
+            "http://a?b",
+            "http://a#b",
+            "http://u:p@host",
+            "http://",
+        ] {
             assert!(server_url(text).is_err(), "{text}");
         }
     }

@@ -63,7 +63,12 @@ impl Destination {
 /// Destinations as a table.
 pub(super) fn table(destinations: &[wire::Destination], now: Timestamp) -> Table {
     const HEADINGS: [&str; 6] = [
-        "destination", "state", "waiting", "oldest", "succeeded", "last failure",
+        "destination",
+        "state",
+        "waiting",
+        "oldest",
+        "succeeded",
+        "last failure",
     ];
     let mut table = Table::new(&HEADINGS);
     for destination in destinations {
@@ -91,7 +96,10 @@ fn word(destination: &wire::Destination) -> &'static str {
 
 /// Why it is disabled, or how it last failed.
 fn trouble(destination: &wire::Destination, now: Timestamp) -> String {
-    let since = destination.disabled.as_ref().or(destination.failed.as_ref());
+    let since = destination
+        .disabled
+        .as_ref()
+        .or(destination.failed.as_ref());
     since.map_or_else(String::new, |since| {
         format!("{}: {}", relative(since.at, now), since.reason)
     })

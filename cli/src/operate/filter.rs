@@ -123,9 +123,8 @@ mod tests {
 
     #[test]
     fn flags_become_the_words_of_the_api() {
-        let said = pairs(
-            "x --kind a,b --kind c --tag t:1 --from 2h --before 2026-11-21T06:30:00+01:00",
-        );
+        let said =
+            pairs("x --kind a,b --kind c --tag t:1 --from 2h --before 2026-11-21T06:30:00+01:00");
         let expected = [
             ("kind", "a,b,c"),
             ("tag", "t:1"),
@@ -138,7 +137,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_right_is_refused_before_anybody_is_asked() {
-        for line in ["x --kind a/b", "x --from yesterday", "x --queue *", "x --tag a,b"] {
+        for line in [
+            "x --kind a/b",
+            "x --from yesterday",
+            "x --queue *",
+            "x --tag a,b",
+        ] {
             let parsed = Line::try_parse_from(line.split_whitespace());
             assert!(parsed.is_err(), "{line}");
         }

@@ -101,7 +101,13 @@ impl Cancel {
 impl Some {
     async fn retry(self, desk: &mut Desk) -> Result {
         let request = |id: &str| Ok(Request::post(&["v1", "jobs", id, "retry"]));
-        each(desk, &self.ids, request, |_| "runs as soon as a worker takes it").await
+        each(
+            desk,
+            &self.ids,
+            request,
+            |_| "runs as soon as a worker takes it",
+        )
+        .await
     }
 }
 
@@ -116,12 +122,16 @@ async fn each(
     let mut failures: Vec<Failure> = Vec::new();
     for id in ids {
         let id = id.to_string();
-        match desk.ask(request(&id)?, Words::Flags(&[("reason", "--reason")])).await {
+        match desk
+            .ask(request(&id)?, Words::Flags(&[("reason", "--reason")]))
+            .await
+        {
             Ok(answer) if desk.json() => done.push(answer),
             Ok(answer) => {
                 let job: Summary = answer.read()?;
                 let state = clean::line(&job.state).into_owned();
-                desk.printer.line(format_args!("{id} {} (state {state})", told(&job)))?;
+                desk.printer
+                    .line(format_args!("{id} {} (state {state})", told(&job)))?;
             }
             Err(failure) => failures.push(failure.about(&id)),
         }

@@ -48,7 +48,7 @@ pub(crate) struct Name {
 pub(crate) struct Run {
     #[command(flatten)]
     pipeline: Name,
-    /// Follows the run and shows its result; exits with 0 when it completed, else with 1.
+    /// Follows the run and shows its result; exits with 0 when something was published, else with 1.
     #[arg(long)]
     watch: bool,
 }
@@ -63,7 +63,8 @@ impl Pipeline {
                 };
                 let list: List<wire::Pipeline> = answer.read()?;
                 let table = table(&list.items, desk.now());
-                desk.printer.table(table, "the configuration has no pipelines")
+                desk.printer
+                    .table(table, "the configuration has no pipelines")
             }
             Self::Show(Name { name }) => {
                 let request = Request::get(&["v1", "pipelines", name.as_str()]);
@@ -95,27 +96,44 @@ impl Run {
         }
         if !desk.json() {
             let id = clean::line(&job.id).into_owned();
-            desk.printer.line(format_args!("{name} is run as job {id}"))?;
+            desk.printer
+                .line(format_args!("{name} is run as job {id}"))?;
         }
         if !self.watch {
             return Ok(());
         }
         let id: JobId = job.id.parse().map_err(|_| {
             let id = clean::line(&job.id);
-            Failure::new(Code::Failed, format!("the API answered {id:?}, which is no id"))
+            Failure::new(
+                Code::Failed,
+                format!("the API answered {id:?}, which is no id"),
+            )
         })?;
         let answer = until_ended(desk, id).await?;
         let ended = Detail::of(&answer)?;
-        if let (false, Some(result)) = (desk.json(), &ended.more.result) {
-            let report = report::render(result.get());
+        let result = ended.more.result.as_ref().map(|result| result.get());
+        if let (false, Some(result)) = (desk.json(), result) {
+            let report = report::render(result);
             desk.printer.line(format_args!("\n{report}"))?;
         }
-        verdict(&ended.job)
+        verdict(&ended.job)?;
+        if result.is_some_and(report::has_failed) {
+            let told = format!("nothing of {name} was published");
+            return Err(Failure::new(Code::Failed, told));
+        }
+        Ok(())
     }
 }
 
 fn table(pipelines: &[wire::Pipeline], now: Timestamp) -> Table {
-    let mut table = Table::new(&["pipeline", "sources", "destinations", "last run", "", "error"]);
+    let mut table = Table::new(&[
+        "pipeline",
+        "sources",
+        "destinations",
+        "last run",
+        "",
+        "error",
+    ]);
     for pipeline in pipelines {
         let last = pipeline.last_run.as_ref();
         let error = last.and_then(|job| job.error.as_ref());
@@ -135,11 +153,16 @@ fn render(pipeline: &wire::Pipeline, now: Timestamp) -> String {
     let mut facts = Table::headless();
     facts.row([plain("pipeline"), plain(&pipeline.name)]);
     facts.row([plain("sources"), plain(&pipeline.sources.join(", "))]);
-    facts.row([plain("destinations"), plain(&pipeline.destinations.join(", "))]);
+    facts.row([
+        plain("destinations"),
+        plain(&pipeline.destinations.join(", ")),
+    ]);
     let mut parts = vec![facts.render()];
     if pipeline.runs.is_empty() {
         let name = clean::line(&pipeline.name);
-        parts.push(format!("it has not run yet: `windlass pipeline run {name}`"));
+        parts.push(format!(
+            "it has not run yet: `windlass pipeline run {name}`"
+        ));
     } else {
         let runs = jobs_table(&pipeline.runs, now, true).render();
         parts.push(format!("runs:\n{runs}"));
@@ -150,7 +173,9 @@ fn render(pipeline: &wire::Pipeline, now: Timestamp) -> String {
 
 fn result(last: &LastResult, now: Timestamp) -> String {
     let job = clean::line(&last.job);
-    let age = last.ended_at.map_or_else(String::new, |at| format!(", {}", relative(at, now)));
+    let age = last
+        .ended_at
+        .map_or_else(String::new, |at| format!(", {}", relative(at, now)));
     let report = last.result.as_ref().map_or_else(
         || "it returned nothing".to_owned(),
         |result| report::render(result.get()),

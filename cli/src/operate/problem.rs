@@ -108,7 +108,9 @@ impl Problem {
     fn text(&self, words: Words<'_>) -> String {
         let mut text = uncapitalised(&clean::line(&self.title));
         let mut add = |part: std::fmt::Arguments<'_>| text.write_fmt(part).unwrap_or_default();
-        if let Some(detail) = &self.detail {
+        // The hint says the same in the words of the command line.
+        let detail = self.detail.as_ref();
+        if let Some(detail) = detail.filter(|_| !self.is("job-is-dead-letter")) {
             add(format_args!(": {}", clean::block(detail, "  ")));
         }
         if let Some(state) = &self.state {
@@ -134,7 +136,9 @@ impl Problem {
                     add(format_args!("\n  {name} {}", clean::line(id)));
                 }
             }
-            add(format_args!("\n  the log of the API has the cause under it"));
+            add(format_args!(
+                "\n  the log of the API has the cause under it"
+            ));
         }
         if let Some(hint) = self.hint() {
             add(format_args!("\n  {hint}"));

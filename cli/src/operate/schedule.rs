@@ -72,14 +72,19 @@ impl Schedule {
 
 /// One of the list: schedules have no address of their own.
 async fn show(desk: &mut Desk, name: &Label) -> Result {
-    let answer = desk.ask(Request::get(&["v1", "schedules"]), Words::NONE).await?;
+    let answer = desk
+        .ask(Request::get(&["v1", "schedules"]), Words::NONE)
+        .await?;
     let all: List<Box<RawValue>> = answer.read()?;
     let typed: List<wire::Schedule> = answer.read()?;
     let found = all.items.iter().zip(&typed.items);
     let mut found = found.filter(|(_, schedule)| schedule.name == name.as_str());
     let Some((json, schedule)) = found.next() else {
         let hint = "`windlass schedule list` shows all there are";
-        let told = format!("there is no such schedule: no schedule {:?}\n  {hint}", name.as_str());
+        let told = format!(
+            "there is no such schedule: no schedule {:?}\n  {hint}",
+            name.as_str()
+        );
         return Err(Failure::new(Code::Refused, told));
     };
     if desk.json() {

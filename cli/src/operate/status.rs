@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Result,
-    output::{Table, clean, table},
+    output::{Table, age::counted, clean, table},
 };
 
 /// Dead letters are counted up to here: it is one page, and more are too many anyway.
@@ -125,8 +125,14 @@ fn render(view: &View) -> String {
         ("queues", queue::table(&view.queues.items, now)),
         ("workers", worker::table(&view.workers.items, now)),
         ("dead letters", dead_letters(view)),
-        ("destinations", destination::table(&view.destinations.items, now)),
-        ("schedules", super::schedule::table(&view.schedules.items, now)),
+        (
+            "destinations",
+            destination::table(&view.destinations.items, now),
+        ),
+        (
+            "schedules",
+            super::schedule::table(&view.schedules.items, now),
+        ),
     ];
     for (title, table) in titled {
         if !table.is_empty() {
@@ -147,9 +153,10 @@ fn head(view: &View) -> String {
     };
     let jobs: u64 = view.workers.items.iter().map(|worker| worker.running).sum();
     format!(
-        "API and store answer ({name}: {durability}); {} workers, {jobs} jobs run; {}",
-        view.workers.items.len(),
+        "API and store answer at {} ({name}: {durability}); {} with {} at work",
         view.ready.now,
+        counted(view.workers.items.len() as u64, "worker"),
+        counted(jobs, "job"),
     )
 }
 

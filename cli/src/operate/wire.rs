@@ -146,7 +146,6 @@ pub(crate) struct Worker {
     pub(crate) queues: Vec<String>,
     pub(crate) concurrency: u32,
     pub(crate) running: u64,
-    pub(crate) started_at: Timestamp,
     pub(crate) beat_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Times as people say them: `3m ago`, `in 2h`.
+//! Times and numbers as people say them: `3m ago`, `in 2h`, `1 job`.
 
 use shared::clock::Timestamp;
 use std::time::Duration;
@@ -21,6 +21,14 @@ pub(crate) fn relative(then: Timestamp, now: Timestamp) -> String {
 /// As [`relative`], or nothing.
 pub(crate) fn relative_or_blank(then: Option<Timestamp>, now: Timestamp) -> String {
     then.map_or_else(String::new, |then| relative(then, now))
+}
+
+/// How many of something, as one says it; the plural is regular.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
 }
 
 /// A length of time in its largest unit; small numbers of minutes and more say the next one too.
@@ -56,6 +64,12 @@ mod tests {
         assert_eq!(told(3 * 3600 + 5 * 60), "3h5m");
         assert_eq!(told(86_400 * 12 + 3600), "12d");
         assert_eq!(length(Duration::from_millis(250)), "250ms");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(counted(1, "job"), "1 job");
+        assert_eq!(counted(0, "job"), "0 jobs");
     }
 
     #[test]

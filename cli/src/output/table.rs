@@ -32,7 +32,8 @@ impl Table {
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
             // Whether colours are shown is decided by the stream that they are written to.
-            .enforce_styling();
+            .enforce_styling()
+            .style_text_only();
         Self(table)
     }
 

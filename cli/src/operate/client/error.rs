@@ -78,14 +78,6 @@ impl Error {
         }
     }
 
-    /// The problem, if the API told one.
-    pub(crate) fn problem(&self) -> Option<&Problem> {
-        match self {
-            Self::Problem(problem) => Some(problem),
-            _ => None,
-        }
-    }
-
     /// The failure of the command.
     pub(crate) fn told(&self, words: Words<'_>) -> Failure {
         let maybe = "it may have been carried out or not";

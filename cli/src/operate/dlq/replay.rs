@@ -126,7 +126,8 @@ impl Replay {
         if desk.json() {
             desk.printer.document(answer.text())?;
         } else {
-            desk.printer.table(table(&report.items), "no dead letter fits")?;
+            desk.printer
+                .table(table(&report.items), "no dead letter fits")?;
             if !report.items.is_empty() {
                 desk.printer.hint(summary(&report));
             }
@@ -194,7 +195,10 @@ fn verdict(items: &[Replayed]) -> Result {
     match count {
         0 => Ok(()),
         1 => Err(Failure::new(Code::Refused, "1 cannot be replayed")),
-        count => Err(Failure::new(Code::Refused, format!("{count} cannot be replayed"))),
+        count => Err(Failure::new(
+            Code::Refused,
+            format!("{count} cannot be replayed"),
+        )),
     }
 }
 

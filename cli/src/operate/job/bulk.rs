@@ -122,7 +122,9 @@ fn fill(from: &mut impl BufRead, number: &mut u64) -> Result<(Batch, bool)> {
         let text = text.trim();
         if !text.is_empty() {
             let job = with_id(text, JobId::generate).map_err(|why| wrong(&why))?;
-            batch.json.push(if batch.lines.is_empty() { '[' } else { ',' });
+            batch
+                .json
+                .push(if batch.lines.is_empty() { '[' } else { ',' });
             batch.json.push_str(&job);
             batch.lines.push(*number);
         }
@@ -173,7 +175,11 @@ async fn send(desk: &mut Desk, mut batch: Batch, total: &mut Total) -> Result {
     if desk.json() {
         let list: List<Box<RawValue>> = answer.read()?;
         for item in &list.items {
-            let before = if total.begun { "," } else { "{\n  \"items\": [" };
+            let before = if total.begun {
+                ","
+            } else {
+                "{\n  \"items\": ["
+            };
             total.begun = true;
             let item = indent(item.get(), 2);
             desk.printer.part(format_args!("{before}\n    {item}"))?;
@@ -194,8 +200,14 @@ fn told(lines: &[u64]) -> String {
 
 fn finish(desk: &mut Desk, total: &Total) -> Result {
     if desk.json() {
-        let items = if total.begun { "\n  ]" } else { "{\n  \"items\": []" };
-        return desk.printer.line(format_args!("{items},\n  \"next\": null\n}}"));
+        let items = if total.begun {
+            "\n  ]"
+        } else {
+            "{\n  \"items\": []"
+        };
+        return desk
+            .printer
+            .line(format_args!("{items},\n  \"next\": null\n}}"));
     }
     let mut told = format!("{} new", total.new);
     for (count, what) in [
@@ -222,7 +234,10 @@ mod tests {
         let given = |text: &str| with_id(text, id).unwrap();
         assert_eq!(
             given(r#"{ "kind": "a", "args": {"id": 1.0} }"#),
-            format!(r#"{{"id":"{}", "kind": "a", "args": {{"id": 1.0}} }}"#, id())
+            format!(
+                r#"{{"id":"{}", "kind": "a", "args": {{"id": 1.0}} }}"#,
+                id()
+            )
         );
         assert_eq!(given("{ }"), format!(r#"{{"id":"{}"}}"#, id()));
         let own = r#"{"kind":"a","id":"0197f2c4-6f2e-7b1c-8d7a-000000000000"}"#;
@@ -237,7 +252,10 @@ mod tests {
         let file = "{\"kind\":\"a\"}\n\n{\"kind\":\n";
         let mut number = 0;
         let failure = fill(&mut file.as_bytes(), &mut number).unwrap_err();
-        assert!(format!("{failure:?}").contains("line 3: is not JSON: EOF"), "{failure:?}");
+        assert!(
+            format!("{failure:?}").contains("line 3: is not JSON: EOF"),
+            "{failure:?}"
+        );
         for (text, why) in [
             ("[]", "is not a job"),
             ("{\"id\":null}", "leave it out"),
@@ -254,9 +272,15 @@ mod tests {
         let many = "{\"kind\":\"a\"}\n".repeat(1500);
         let mut from = many.as_bytes();
         let (batch, more) = fill(&mut from, &mut number).unwrap();
-        assert_eq!((batch.lines.len(), batch.lines[999], more), (1000, 1000, true));
+        assert_eq!(
+            (batch.lines.len(), batch.lines[999], more),
+            (1000, 1000, true)
+        );
         let (batch, more) = fill(&mut from, &mut number).unwrap();
-        assert_eq!((batch.lines.len(), batch.lines[0], more), (500, 1001, false));
+        assert_eq!(
+            (batch.lines.len(), batch.lines[0], more),
+            (500, 1001, false)
+        );
         let large = format!("{{\"kind\":\"{}\"}}\n", "x".repeat(500_000)).repeat(5);
         let (batch, more) = fill(&mut large.as_bytes(), &mut 0).unwrap();
         assert_eq!((batch.lines.len(), more), (2, true));

@@ -138,11 +138,7 @@ fn json_page(desk: &mut Desk, items: &[Box<RawValue>], first: bool) -> Result {
 fn finish(desk: &mut Desk, next: Option<&str>, empty: bool) -> Result {
     if desk.json() {
         let next = serde_json::to_string(&next).map_err(anyhow::Error::from)?;
-        let items = if empty {
-            "{\n  \"items\": []"
-        } else {
-            "\n  ]"
-        };
+        let items = if empty { "{\n  \"items\": []" } else { "\n  ]" };
         let end = format_args!("{items},\n  \"next\": {next}\n}}");
         return desk.printer.line(end);
     }
@@ -160,7 +156,13 @@ fn finish(desk: &mut Desk, next: Option<&str>, empty: bool) -> Result {
 /// Jobs as a table.
 pub(crate) fn jobs_table(jobs: &[Job], now: Timestamp, headings: bool) -> Table {
     const HEADINGS: [&str; 7] = [
-        "id", "state", "kind", "queue", "attempt", "accepted", "when and why",
+        "id",
+        "state",
+        "kind",
+        "queue",
+        "attempt",
+        "accepted",
+        "when and why",
     ];
     let mut table = if headings {
         Table::new(&HEADINGS)

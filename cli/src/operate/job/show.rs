@@ -40,7 +40,8 @@ async fn waits_for(desk: &Desk, detail: &Detail) -> Result<Option<String>> {
     let queues: List<Queue> = read(desk, "queues").await?.read()?;
     let workers: List<Worker> = read(desk, "workers").await?.read()?;
     let queue = queues.items.iter().find(|queue| queue.name == job.queue);
-    Ok(why(job, queue, &workers.items, desk.now()))
+    let last = detail.more.errors.last();
+    Ok(why(job, last, queue, &workers.items, desk.now()))
 }
 
 async fn read(desk: &Desk, what: &str) -> Result<Answer> {
@@ -111,7 +112,12 @@ fn facts(detail: &Detail, waits_for: Option<&str>, now: Timestamp) -> Table {
         facts.say("took", &age::length(ended.since(claimed)));
     }
     if let Some(asked) = &more.cancel_requested {
-        let told = format!("{} ({}): {}", asked.at, relative(asked.at, now), asked.reason);
+        let told = format!(
+            "{} ({}): {}",
+            asked.at,
+            relative(asked.at, now),
+            asked.reason
+        );
         facts.say("asked to stop", &told);
     }
     if let Some(error) = &job.error {
@@ -138,7 +144,10 @@ fn settings(facts: &mut Facts, detail: &Detail) {
         facts.say("unique key", &format!("{:?}{held}", unique.key));
     }
     if more.content_type != "application/json" {
-        facts.say("content type", &format!("{} (args in base64)", more.content_type));
+        facts.say(
+            "content type",
+            &format!("{} (args in base64)", more.content_type),
+        );
     }
     facts.maybe("replay of", job.replay_of.clone());
     facts.maybe("replayed as", job.replayed_as.clone());

@@ -89,7 +89,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KEY")]
     unique: Option<String>,
     /// How long the key is held [default: until it has finished].
-    #[arg(long, value_name = "WHEN", requires = "unique", conflicts_with = "unique_window")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        requires = "unique",
+        conflicts_with = "unique_window"
+    )]
     unique_until: Option<Until>,
     /// Holds the key for so long after the job was accepted.
     #[arg(long, value_name = "LENGTH", requires = "unique", value_parser = length)]
@@ -234,7 +239,10 @@ impl Submit {
         }
         let id: JobId = submitted.id.parse().map_err(|_| {
             let id = clean::line(&submitted.id);
-            Failure::new(Code::Failed, format!("the API answered {id:?}, which is no id"))
+            Failure::new(
+                Code::Failed,
+                format!("the API answered {id:?}, which is no id"),
+            )
         })?;
         let ended = until_ended(desk, id).await?;
         verdict(&ended.read()?)
@@ -264,8 +272,12 @@ fn read_args(text: &str) -> Result<Box<RawValue>> {
         ("ARGS", text.to_owned())
     };
     RawValue::from_string(json.trim().to_owned()).map_err(|error| {
-        let hint = "args are JSON: '{\"url\": \"https://example.com\"}', @FILE, or - for standard input";
-        Failure::new(Code::Usage, format!("{name}: is not JSON: {error}\n  {hint}"))
+        let hint =
+            "args are JSON: '{\"url\": \"https://example.com\"}', @FILE, or - for standard input";
+        Failure::new(
+            Code::Usage,
+            format!("{name}: is not JSON: {error}\n  {hint}"),
+        )
     })
 }
 
@@ -337,12 +349,23 @@ mod tests {
     #[test]
     fn a_unique_key_is_held_in_one_way() {
         let window = sent(&["mail", "--unique", "k", "--unique-window", "1h"]);
-        assert!(window.contains(r#""unique":{"key":"k","window":"1h"}"#), "{window}");
+        assert!(
+            window.contains(r#""unique":{"key":"k","window":"1h"}"#),
+            "{window}"
+        );
         let started = sent(&["mail", "--unique", "k", "--unique-until", "started"]);
         assert!(started.contains(r#""until":"started""#), "{started}");
         for wrong in [
             &["mail", "--unique-until", "started"][..],
-            &["mail", "--unique", "k", "--unique-until", "started", "--unique-window", "1h"],
+            &[
+                "mail",
+                "--unique",
+                "k",
+                "--unique-until",
+                "started",
+                "--unique-window",
+                "1h",
+            ],
             &["mail", "--delay", "1s", "--run-at", "2026-11-21T08:00:00Z"],
             &["mail", "--priority", "10"],
             &["mail", "--delay", "soon"],

@@ -21,6 +21,9 @@ use crate::{
 /// else is seen after this time.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Most characters of a progress or a result on its line; `job show` has the whole.
+const EXCERPT: usize = 120;
+
 /// What is told of a job: as long as it is the same, nothing has changed.
 #[derive(Debug, PartialEq)]
 struct Seen {
@@ -119,9 +122,15 @@ fn describe(detail: &Detail, now: Timestamp) -> String {
     parts.join(", ")
 }
 
-/// A JSON value on the same line.
+/// The beginning of a JSON value on the same line.
 fn compact(what: &str, json: Option<&RawValue>) -> Option<String> {
-    json.map(|json| format!("{what} {}", one_line(json.get())))
+    json.map(|json| {
+        let json = one_line(json.get());
+        let mut chars = json.chars();
+        let start: String = chars.by_ref().take(EXCERPT).collect();
+        let cut = chars.next().map_or("", |_| "…");
+        format!("{what} {start}{cut}")
+    })
 }
 
 /// Whether a job that has ended did what it was for.

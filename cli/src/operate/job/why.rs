@@ -3,30 +3,34 @@
 use shared::clock::Timestamp;
 
 use crate::{
-    operate::wire::{Job, Queue, Worker},
-    output::age::{length, relative},
+    operate::wire::{AttemptError, Job, Queue, Worker},
+    output::age::{counted, length, relative},
 };
 
-/// What a job waits for; `None` for one that runs or has ended. `queue` is missing when nothing is
-/// known of it.
+/// What a job waits for; `None` for one that runs or has ended. `last` is the newest of its errors;
+/// `queue` is missing when nothing is known of it.
 pub(super) fn why(
     job: &Job,
+    last: Option<&AttemptError>,
     queue: Option<&Queue>,
     workers: &[Worker],
     now: Timestamp,
 ) -> Option<String> {
     let mut reasons = Vec::new();
     match job.state.as_str() {
-        "scheduled" | "retryable" => reasons.push(time(job, now)),
+        "scheduled" | "retryable" => {
+            reasons.push(time(job, now));
+            reasons.extend(last.map(|error| format!("last time: {}", error.message)));
+        }
         "available" => {}
         _ => return None,
     }
     let paused = queue.and_then(|queue| queue.paused_at);
     if let Some(at) = paused {
         reasons.push(format!(
-            "its queue {:?} is paused (since {}): `windlass queue resume {}`",
+            "its queue {:?} is paused, for {} already: `windlass queue resume {}`",
             job.queue,
-            relative(at, now),
+            length(now.since(at)),
             job.queue
         ));
     }
@@ -74,10 +78,8 @@ fn nobody(job: &Job, alive: &[&Worker]) -> Option<String> {
         return None;
     }
     Some(format!(
-        "none of the {} serves its queue {:?}: `windlass worker --queues {}` does",
-        workers(alive.len()),
-        job.queue,
-        job.queue
+        "no worker that runs serves its queue {:?}: `windlass worker --queues {}` starts one",
+        job.queue, job.queue
     ))
 }
 
@@ -95,19 +97,14 @@ fn turn(job: &Job, queue: Option<&Queue>, alive: &[&Worker], now: Timestamp) -> 
     });
     if held >= hands {
         format!(
-            "it waits for a free hand{since}: the {} of its queue hold {held} jobs with {hands} \
-             hands, and {waiting} wait in it",
-            workers(serving.len())
+            "it waits for a free hand{since}: {} with {} for its queue, {} held, {waiting} more \
+             wait in it",
+            counted(serving.len() as u64, "worker"),
+            counted(hands, "hand"),
+            counted(held, "job"),
         )
     } else {
         format!("it waits for its turn{since}: {waiting} wait in its queue")
-    }
-}
-
-fn workers(count: usize) -> String {
-    match count {
-        1 => "1 worker".to_owned(),
-        count => format!("{count} workers"),
     }
 }
 
@@ -143,14 +140,31 @@ mod tests {
     }
 
     fn told(job: &Job, paused: bool, workers: &[Worker]) -> String {
-        why(job, Some(&queue(paused)), workers, NOW.parse().unwrap()).unwrap()
+        why(
+            job,
+            None,
+            Some(&queue(paused)),
+            workers,
+            NOW.parse().unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn what_runs_or_has_ended_waits_for_nothing() {
-        for state in ["running", "completed", "cancelled", "discarded", "of another version"] {
+        for state in [
+            "running",
+            "completed",
+            "cancelled",
+            "discarded",
+            "of another version",
+        ] {
             let job = job(state, NOW);
-            assert_eq!(why(&job, None, &[], NOW.parse().unwrap()), None, "{state}");
+            assert_eq!(
+                why(&job, None, None, &[], NOW.parse().unwrap()),
+                None,
+                "{state}"
+            );
         }
     }
 
@@ -169,10 +183,24 @@ mod tests {
         ];
         insta::assert_snapshot!(all.join("\n"), @r#"
         it waits for its turn, for 2m already: 12 wait in its queue
-        it waits for a free hand, for 2m already: the 1 worker of its queue hold 4 jobs with 4 hands, and 12 wait in it
-        its queue "mail" is paused (since 3m ago): `windlass queue resume mail`; no worker runs: `windlass worker` starts one
-        none of the 1 worker serves its queue "mail": `windlass worker --queues mail` does
+        it waits for a free hand, for 2m already: 1 worker with 4 hands for its queue, 4 jobs held, 12 more wait in it
+        its queue "mail" is paused, for 3m already: `windlass queue resume mail`; no worker runs: `windlass worker` starts one
+        no worker that runs serves its queue "mail": `windlass worker --queues mail` starts one
         "#);
+    }
+
+    #[test]
+    fn a_job_that_was_put_off_says_why() {
+        let error = json!({"attempt": 1, "at": NOW, "worker": 1, "kind": "unknown_kind",
+            "error_type": null, "message": "no handler for \"mail\""});
+        let error: AttemptError = serde_json::from_value(error).unwrap();
+        let job = job("scheduled", "2026-11-21T07:00:15Z");
+        let free = [worker(&[], 0, "2026-11-21T07:00:30Z")];
+        let told = why(&job, Some(&error), None, &free, NOW.parse().unwrap()).unwrap();
+        assert!(
+            told.ends_with("runs it now); last time: no handler for \"mail\""),
+            "{told}"
+        );
     }
 
     #[test]
@@ -186,7 +214,7 @@ mod tests {
         ];
         insta::assert_snapshot!(all.join("\n"), @r#"
         it is due in 5m (`windlass job retry 0197f2c4` runs it now)
-        its attempt 3 of 25 is due in 5m (`windlass job retry 0197f2c4` runs it now); its queue "mail" is paused (since 3m ago): `windlass queue resume mail`
+        its attempt 3 of 25 is due in 5m (`windlass job retry 0197f2c4` runs it now); its queue "mail" is paused, for 3m already: `windlass queue resume mail`
         its attempt 3 of 25 has been due for 10m, and no scheduler made it available: does one run?
         it is due now
         "#);

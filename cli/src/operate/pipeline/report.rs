@@ -68,8 +68,18 @@ pub(super) fn render(json: &str) -> String {
         metrics(&report.metrics),
         destinations(&report.destinations),
     ];
-    parts.extend(tables.into_iter().filter(|table| !table.is_empty()).map(Table::render));
+    parts.extend(
+        tables
+            .into_iter()
+            .filter(|table| !table.is_empty())
+            .map(Table::render),
+    );
     parts.join("\n\n")
+}
+
+/// Whether a result says that nothing was published.
+pub(super) fn has_failed(json: &str) -> bool {
+    serde_json::from_str::<Report>(json).is_ok_and(|report| report.status == "failed")
 }
 
 fn sources(sources: &BTreeMap<String, Source>) -> Table {
@@ -78,7 +88,11 @@ fn sources(sources: &BTreeMap<String, Source>) -> Table {
         table.row([
             plain(name),
             state(if source.ok { "ok" } else { "failed" }),
-            plain(&source.points.map_or_else(String::new, |count| count.to_string())),
+            plain(
+                &source
+                    .points
+                    .map_or_else(String::new, |count| count.to_string()),
+            ),
             number(source.attempts),
             plain(source.why.as_deref().unwrap_or_default()),
         ]);
@@ -91,7 +105,10 @@ fn metrics(metrics: &BTreeMap<String, Metric>) -> Table {
     for (key, metric) in metrics {
         let latest = metric.latest.as_ref();
         let value = latest.map_or_else(String::new, |point| {
-            let unit = point.unit.as_ref().map_or_else(String::new, |unit| format!(" {unit}"));
+            let unit = point
+                .unit
+                .as_ref()
+                .map_or_else(String::new, |unit| format!(" {unit}"));
             format!("{}{unit}", point.value.get())
         });
         let date = latest.and_then(|point| point.date);
@@ -136,6 +153,8 @@ mod tests {
             "destinations": {"databox": {"delivered": 12, "refused": 0, "waiting": 0},
                              "hook": {"delivered": 0, "refused": 0, "waiting": 12,
                                       "why": ["is disabled: HTTP 410"]}}}"#;
+        assert!(!has_failed(json));
+        assert!(has_failed(&json.replace("partial", "failed")));
         let text = anstream::adapter::strip_str(&render(json)).to_string();
         insta::assert_snapshot!(text, @r"
         partial at 2026-11-21T07:00:00Z, took 1s250ms

@@ -6,7 +6,10 @@ use std::time::Duration;
 use super::View;
 use crate::{
     operate::{schedule::overdue, wire::Queue},
-    output::{age::relative, clean},
+    output::{
+        age::{counted, length, relative},
+        clean,
+    },
 };
 
 /// A job that has been ready for this long is waiting, not passing through.
@@ -18,7 +21,10 @@ pub(super) fn render(view: &View) -> String {
     if all.is_empty() {
         return "nothing needs attention".to_owned();
     }
-    let lines: Vec<String> = all.iter().map(|line| format!("! {}", clean::line(line))).collect();
+    let lines: Vec<String> = all
+        .iter()
+        .map(|line| format!("! {}", clean::line(line)))
+        .collect();
     lines.join("\n")
 }
 
@@ -33,15 +39,16 @@ fn troubles(view: &View) -> Vec<String> {
         let name = &destination.name;
         if let Some(disabled) = &destination.disabled {
             all.push(format!(
-                "destination {name} is disabled since {}: {}: `windlass destination enable {name}`",
-                relative(disabled.at, now),
+                "destination {name} is disabled, for {} already ({}): \
+                 `windlass destination enable {name}`",
+                length(now.since(disabled.at)),
                 disabled.reason
             ));
         } else if let (true, Some(failed)) = (destination.fails(), &destination.failed) {
             let (at, why) = (relative(failed.at, now), &failed.reason);
             let waiting = destination.waiting;
             all.push(format!(
-                "destination {name} fails ({at}: {why}), {waiting} entries wait"
+                "destination {name} fails ({at}: {why}); waiting for it: {waiting}"
             ));
         }
     }
@@ -61,8 +68,11 @@ fn troubles(view: &View) -> Vec<String> {
     }
     let dead = view.dead_letters.items.len();
     if dead > 0 {
-        let more = view.dead_letters.next.as_ref().map_or("", |_| " and more");
-        all.push(format!("{dead}{more} dead letters: `windlass dlq list`"));
+        let told = match view.dead_letters.next {
+            None => counted(dead as u64, "dead letter"),
+            Some(_) => format!("more than {dead} dead letters"),
+        };
+        all.push(format!("{told}: `windlass dlq list`"));
     }
     all
 }
@@ -76,12 +86,12 @@ fn workers(view: &View, now: Timestamp) -> Vec<String> {
     silent
         .map(|worker| {
             format!(
-                "worker {} ({} on {}) was last heard of {}, and holds {} jobs until they are rescued",
+                "worker {} ({} on {}) was last heard of {}; to be rescued from it: {}",
                 worker.id,
                 worker.name,
                 worker.host,
                 relative(worker.beat_at, now),
-                worker.running
+                counted(worker.running, "job")
             )
         })
         .collect()
@@ -91,9 +101,10 @@ fn queue_trouble(view: &View, queue: &Queue, now: Timestamp) -> Option<String> {
     let name = &queue.name;
     let available = queue.count("available");
     if let Some(at) = queue.paused_at {
-        let at = relative(at, now);
+        let (since, waiting) = (length(now.since(at)), counted(available, "job"));
         return Some(format!(
-            "queue {name} is paused since {at}, {available} jobs wait: `windlass queue resume {name}`"
+            "queue {name} is paused, for {since} already, with {waiting} ready: \
+             `windlass queue resume {name}`"
         ));
     }
     if available == 0 {
@@ -102,12 +113,13 @@ fn queue_trouble(view: &View, queue: &Queue, now: Timestamp) -> Option<String> {
     let mut alive = view.workers.items.iter().filter(|worker| worker.lives(now));
     if !alive.any(|worker| worker.serves(name)) {
         return Some(format!(
-            "no worker serves queue {name}, {available} jobs wait: `windlass worker --queues {name}`"
+            "no worker serves queue {name} with {} ready: `windlass worker --queues {name}`",
+            counted(available, "job")
         ));
     }
     let oldest = queue.oldest_available_at?;
     (now.since(oldest) > LONG).then(|| {
-        let oldest = relative(oldest, now);
-        format!("queue {name} is behind: {available} jobs wait, the oldest is ready since {oldest}")
+        let (oldest, waiting) = (length(now.since(oldest)), counted(available, "job"));
+        format!("queue {name} is behind: {waiting} ready, the oldest for {oldest}")
     })
 }
