@@ -50,6 +50,12 @@ impl Failure {
         self
     }
 
+    /// What it says, for tests.
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> (Code, &str) {
+        (self.code, &self.message)
+    }
+
     /// One failure for several: their messages, and the code of the first.
     ///
     /// # Errors

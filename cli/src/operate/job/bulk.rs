@@ -1,6 +1,6 @@
 //! Submitting many jobs from a file with a job on each line.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use shared::job::JobId;
 use std::{
@@ -137,7 +137,7 @@ fn fill(from: &mut impl BufRead, number: &mut u64) -> Result<(Batch, bool)> {
 fn with_id(text: &str, id: impl FnOnce() -> JobId) -> Result<String, String> {
     #[derive(Deserialize)]
     struct Peek<'a> {
-        #[serde(borrow)]
+        #[serde(default, borrow, deserialize_with = "given")]
         id: Option<&'a RawValue>,
     }
     let inside = text
@@ -156,6 +156,11 @@ fn with_id(text: &str, id: impl FnOnce() -> JobId) -> Result<String, String> {
         None if inside.trim_start().starts_with('}') => Ok(format!("{{\"id\":\"{}\"}}", id())),
         None => Ok(format!("{{\"id\":\"{}\",{inside}", id())),
     }
+}
+
+/// A member that is there, be it null.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 async fn send(desk: &mut Desk, mut batch: Batch, total: &mut Total) -> Result {
