@@ -26,14 +26,14 @@ impl Words<'_> {
         let path = place.trim_start_matches("#/");
         match self {
             Self::Flags(flags) => {
-                let fits = |member: &&str| {
-                    path.strip_prefix(*member)
+                let fits = |member: &str| {
+                    path.strip_prefix(member)
                         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 };
                 // `unique/key` before `unique`: the longest name says most.
                 let found = flags
                     .iter()
-                    .filter(|(member, _)| fits(&member))
+                    .filter(|(member, _)| fits(member))
                     .max_by_key(|(member, _)| member.len());
                 found.map_or_else(|| path.to_owned(), |(_, flag)| (*flag).to_owned())
             }

@@ -175,7 +175,8 @@ pub(crate) struct Replay {
 pub(crate) struct Replayed {
     pub(crate) id: String,
     pub(crate) verdict: String,
-    pub(crate) replayed_as: Option<String>,
+    #[serde(rename = "replayed_as")]
+    pub(crate) new_run: Option<String>,
     pub(crate) holder: Option<String>,
     pub(crate) state: Option<String>,
 }

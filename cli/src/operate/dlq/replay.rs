@@ -134,9 +134,9 @@ impl Replay {
         }
         if report.more {
             let hint = if report.dry_run {
-                "more fit: --limit COUNT shows more of them"
+                "there may be more: --limit COUNT shows more of them"
             } else {
-                "more fit: the same command again replays the next ones"
+                "there may be more: the same command again replays the next ones"
             };
             desk.printer.hint(hint);
         }
@@ -154,7 +154,7 @@ fn table(items: &[Replayed]) -> Table {
         table.row([
             plain(&item.id),
             plain(&item.verdict),
-            plain(item.replayed_as.as_deref().unwrap_or_default()),
+            plain(item.new_run.as_deref().unwrap_or_default()),
             excerpt(&meaning(item)),
         ]);
     }

@@ -214,16 +214,16 @@ fn finish(desk: &mut Desk, total: &Total) -> Result {
             .printer
             .line(format_args!("{items},\n  \"next\": null\n}}"));
     }
-    let mut told = format!("{} new", total.new);
+    let mut told = vec![format!("{} new", total.new)];
     for (count, what) in [
         (total.repeated, "accepted before"),
         (total.duplicate, "not accepted: their unique keys are held"),
     ] {
         if count > 0 {
-            told.push_str(&format!(", {count} {what}"));
+            told.push(format!("{count} {what}"));
         }
     }
-    desk.printer.line(told)
+    desk.printer.line(told.join(", "))
 }
 
 #[cfg(test)]

@@ -166,9 +166,10 @@ async fn a_job_that_waits_for_its_time_is_made_to_run_now() {
         .fine()
         .json();
     assert_eq!(told["items"][0]["state"], "available");
+    service.hands().await.claim().await;
     let (code, message) = service.run(&["job", "retry", &id]).await.failed();
     assert_eq!(code, Code::Refused);
-    assert!(message.contains("(it is available)"), "{message}");
+    assert!(message.contains("(it is running)"), "{message}");
 }
 
 #[tokio::test]

@@ -194,7 +194,40 @@ async fn one_screen_tells_what_is_wrong_first() {
     service.run(&["queue", "pause", "reports"]).await.fine();
     service.clock.advance(Duration::from_mins(90));
     let _hands = service.hands().await;
-    insta::assert_snapshot!(service.run(&["status"]).await.fine().out, @r"");
+    insta::assert_snapshot!(service.run(&["status"]).await.fine().out, @r"
+    API and store answer at 2026-11-21T08:30:00Z (memory: nothing survives the process); 2 workers with 0 jobs at work
+
+    ! worker 1 (bench on here) was last heard of 1h30m ago; to be rescued from it: 0 jobs
+    ! queue default is behind: 1 job ready, the oldest for 1h30m
+    ! no worker serves queue mail with 1 job ready: `windlass worker --queues mail`
+    ! queue reports is paused, for 1h30m already, with 1 job ready: `windlass queue resume reports`
+    ! destination databox is disabled, for 1h30m already (HTTP 410): `windlass destination enable databox`
+    ! schedule pipeline.economy should have fired 30m ago: does a scheduler run?
+    ! 1 dead letter: `windlass dlq list`
+
+    queues:
+    QUEUE    STATE   AVAILABLE  RUNNING  SCHEDULED  RETRYABLE  COMPLETED  DISCARDED  OLDEST AVAILABLE
+    default  open    1          0        0          0          0          1          1h30m ago
+    mail     open    1          0        0          0          0          0          1h30m ago
+    reports  paused  1          0        0          0          0          0          1h30m ago
+
+    workers:
+    ID  STATE   NAME   HOST  PID  VERSION  JOBS  HEARD OF   QUEUES
+    1   silent  bench  here  7    0.1.0    0/4   1h30m ago  default
+    2   ok      bench  here  7    0.1.0    0/4   now        default
+
+    dead letters:
+    KIND  DEAD LETTERS
+    mail  1
+
+    destinations:
+    DESTINATION  STATE     WAITING  OLDEST  SUCCEEDED  LAST FAILURE
+    databox      disabled  0                           1h30m ago: HTTP 410
+
+    schedules:
+    SCHEDULE          STATE    WHEN      NEXT    LAST TICK
+    pipeline.economy  overdue  every 1h  in 30m
+    ");
     let told = service.run(&["status", "--json"]).await.fine().json();
     assert_eq!(told["dead_letters"]["kinds"]["mail"], 1);
     assert_eq!(told["queues"]["items"].as_array().unwrap().len(), 3);
