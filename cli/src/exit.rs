@@ -19,6 +19,12 @@ pub(crate) enum Code {
     Refused = 4,
 }
 
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -50,10 +56,14 @@ impl Failure {
         self
     }
 
-    /// What it says, for tests.
-    #[cfg(test)]
-    pub(crate) fn parts(&self) -> (Code, &str) {
-        (self.code, &self.message)
+    /// What it says.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether trying again later may help.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.code == Code::Unavailable
     }
 
     /// One failure for several: their messages, and the code of the first.
@@ -72,8 +82,8 @@ impl Failure {
         Err(first)
     }
 
-    pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(self.code as u8)
+    pub(crate) fn code(&self) -> Code {
+        self.code
     }
 
     /// Tells it on the error stream, in red where it is a terminal. Whoever reads may have gone.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 use super::{
-    client::{Answer, Request},
+    client::{Answer, Repeat, Request},
     desk::{Connection, Desk},
     destination,
     problem::Words,
@@ -70,8 +70,9 @@ pub(super) async fn run(desk: &mut Desk) -> Result {
 
 async fn ask(desk: &Desk) -> Result<Answers> {
     let get = async |path: &[&str]| desk.ask(Request::get(path), Words::NONE).await;
-    // First: when the store is away, it says so soonest.
-    let ready = get(&["readyz"]).await?;
+    // First, and once: whoever asks wants to hear soon that the store is away.
+    let ready = Request::get(&["readyz"]).repeat(Repeat::Unsent);
+    let ready = desk.ask(ready, Words::NONE).await?;
     let newest = Request::get(&["v1", "dead-letters"]);
     let newest = newest.query(vec![("limit", COUNTED.to_string())]);
     Ok(Answers {

@@ -16,6 +16,8 @@ pub(crate) struct Printer {
     err: Box<dyn Write + Send>,
     /// Whether somebody watches the error stream.
     watched: bool,
+    /// Whether the line of progress is still open.
+    under_way: bool,
     gone: bool,
 }
 
@@ -35,6 +37,7 @@ impl Printer {
             out: Box::new(anstream::stdout()),
             err: Box::new(anstream::stderr()),
             watched: std::io::stderr().is_terminal(),
+            under_way: false,
             gone: false,
         }
     }
@@ -51,6 +54,7 @@ impl Printer {
             out: Box::new(out),
             err: Box::new(err),
             watched: true,
+            under_way: false,
             gone: false,
         }
     }
@@ -114,12 +118,13 @@ impl Printer {
         if self.watched {
             drop(write!(self.err, "\r{text}"));
             drop(self.err.flush());
+            self.under_way = true;
         }
     }
 
     /// Ends the line of progress.
     pub(crate) fn progress_over(&mut self) {
-        if self.watched {
+        if std::mem::take(&mut self.under_way) {
             drop(writeln!(self.err));
         }
     }

@@ -4,8 +4,8 @@ use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Width, pres
 
 use super::clean;
 
-/// The last column is not made narrower than this, however narrow the terminal is.
-const NARROWEST: Width = Width::Fixed(30);
+/// The last column is not made narrower than this, however narrow the terminal is: an id fits.
+const NARROWEST: Width = Width::Fixed(36);
 
 /// Most characters of a message that stands in a table.
 const EXCERPT: usize = 100;

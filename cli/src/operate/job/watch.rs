@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Most characters of a progress or a result on its line; `job show` has the whole.
 const EXCERPT: usize = 120;
 
+/// How long an API that was there may be away: it is started again, most likely.
+const OUTAGE: Duration = Duration::from_mins(1);
+
 /// What is told of a job: as long as it is the same, nothing has changed.
 #[derive(Debug, PartialEq)]
 struct Seen {
@@ -53,6 +56,7 @@ pub(crate) async fn until_ended(desk: &mut Desk, id: JobId) -> Result<Answer> {
     let mut seen = None;
     // The first look does not wait, so that something is shown at once.
     let mut wait = Duration::ZERO;
+    let mut away_since = None;
     loop {
         let began = Instant::now();
         let mut request = Request::get(&["v1", "jobs", &id.to_string()]);
@@ -60,7 +64,24 @@ pub(crate) async fn until_ended(desk: &mut Desk, id: JobId) -> Result<Answer> {
             let text = format!("{}ms", wait.as_millis());
             request = request.query(vec![("wait", text)]).waiting(wait);
         }
-        let answer = desk.ask(request, Words::NONE).await?;
+        let answer = match desk.ask(request, Words::NONE).await {
+            Ok(answer) => answer,
+            Err(failure) if seen.is_some() && failure.is_passing() => {
+                let since = *away_since.get_or_insert_with(|| {
+                    let text = failure.message();
+                    desk.printer
+                        .hint(format_args!("{text}\n  trying again for a minute"));
+                    began
+                });
+                if since.elapsed() > OUTAGE {
+                    return Err(failure);
+                }
+                tokio::time::sleep(jittered(LOOK)).await;
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
+        away_since = None;
         let detail = Detail::of(&answer)?;
         let now = Some(Seen::of(&detail));
         if seen != now {

@@ -109,7 +109,7 @@ async fn a_submission_is_sent_again_as_it_was_until_it_is_answered() {
 #[tokio::test]
 async fn a_server_that_stays_away_is_given_up_with_what_to_look_for() {
     let (url, seen) = script(vec![AWAY]).await;
-    let (code, message) = run(&url, &["status"]).await.failed();
+    let (code, message) = run(&url, &["queue", "list"]).await.failed();
     assert_eq!(code, Code::Unavailable);
     insta::assert_snapshot!(message, @r"
     the store cannot be reached
@@ -121,10 +121,11 @@ async fn a_server_that_stays_away_is_given_up_with_what_to_look_for() {
 }
 
 #[tokio::test]
-async fn what_would_be_done_twice_is_not_sent_twice() {
+async fn what_would_be_done_twice_or_told_late_is_sent_once() {
     for line in [
         &["pipeline", "run", "economy"][..],
         &["dlq", "replay", "--all"],
+        &["status"],
     ] {
         let (url, seen) = script(vec![AWAY]).await;
         let (code, _) = run(&url, line).await.failed();
@@ -151,6 +152,49 @@ async fn a_list_that_breaks_off_says_where_to_go_on() {
     assert_eq!(
         told.json(),
         serde_json::json!({ "items": [{ "id": 1 }], "next": "c2" })
+    );
+}
+
+/// A job that `id` names, in a state.
+fn job(state: &str, ended_at: &str) -> String {
+    format!(
+        r#"{{"id": "0197f2c4-6f2e-7b1c-8d7a-3f5f0a6f2b11", "kind": "mail", "queue": "mail",
+            "priority": 5, "state": "{state}", "attempt": 1, "max_attempts": 25, "crashes": 0,
+            "tags": [], "accepted_at": "2026-11-21T07:00:00Z", "due_at": null,
+            "claimed_at": "2026-11-21T07:00:00Z", "ended_at": {ended_at}, "error": null,
+            "replay_of": null, "replayed_as": null, "args": {{}},
+            "content_type": "application/json", "unique": null, "timeout": null, "backoff": null,
+            "progress": null, "result": null, "errors": [], "worker": 1, "cancel_requested": null,
+            "trace_id": null, "of another version": true}}"#
+    )
+}
+
+#[tokio::test]
+async fn watching_outlasts_an_api_that_is_started_again() {
+    let json = "application/json";
+    let running = String::leak(job("running", "null"));
+    let completed = String::leak(job("completed", "\"2026-11-21T07:00:09Z\""));
+    let answers = vec![
+        (StatusCode::OK, json, &*running),
+        AWAY,
+        AWAY,
+        AWAY,
+        AWAY,
+        (StatusCode::OK, json, &*completed),
+    ];
+    let (url, _) = script(answers).await;
+    let line = ["job", "watch", "0197f2c4-6f2e-7b1c-8d7a-3f5f0a6f2b11"];
+    let told = run(&url, &line).await.fine();
+    assert_eq!(told.out.lines().count(), 2, "{}", told.out);
+    assert!(
+        told.err.starts_with("the store cannot be reached"),
+        "{}",
+        told.err
+    );
+    assert!(
+        told.err.ends_with("trying again for a minute\n"),
+        "{}",
+        told.err
     );
 }
 

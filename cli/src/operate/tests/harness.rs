@@ -140,8 +140,8 @@ impl Told {
 
     /// The code and the message of a command that must have failed.
     pub(super) fn failed(&self) -> (Code, String) {
-        let (code, message) = self.failure.as_ref().expect("it failed").parts();
-        (code, masked(message))
+        let failure = self.failure.as_ref().expect("it failed");
+        (failure.code(), masked(failure.message()))
     }
 
     /// What was printed as JSON.
