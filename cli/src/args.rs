@@ -4,7 +4,13 @@ use clap::{Args, Parser, Subcommand, builder::Styles};
 use shared::config::{Flag, Layers, Loaded};
 use std::path::PathBuf;
 
-use crate::{Result, commands::Command as Local, demo, operate::Operate, serve};
+use crate::{
+    Result,
+    commands::Command as Local,
+    demo,
+    operate::{Operate, Workers},
+    serve,
+};
 
 /// A durable job queue and worker pool: jobs are accepted, run at least once, retried with backoff,
 /// and kept as dead letters when nothing helps.
@@ -38,7 +44,7 @@ pub(crate) enum Command {
     /// Runs the API alone.
     Api(serve::ApiArgs),
     /// Runs a worker alone; start as many as there is work for.
-    Worker(serve::WorkerArgs),
+    Worker(Worker),
     /// Runs a scheduler alone; of several, one leads.
     Scheduler(serve::SchedulerArgs),
     /// Runs all of it on sample data, offline, in a directory that goes away.
@@ -54,13 +60,26 @@ impl Command {
         match self {
             Self::Up(args) => args.run(),
             Self::Api(args) => args.run(),
-            Self::Worker(args) => args.run(),
+            Self::Worker(Worker {
+                ask: Some(command), ..
+            }) => command.run(),
+            Self::Worker(Worker { ask: None, run }) => run.run(),
             Self::Scheduler(args) => args.run(),
             Self::Demo(args) => args.run(),
             Self::Operate(command) => command.run(),
             Self::Local(command) => command.run(),
         }
     }
+}
+
+/// A worker to run, or a question about those that run.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+pub(crate) struct Worker {
+    #[command(subcommand)]
+    ask: Option<Workers>,
+    #[command(flatten)]
+    run: serve::WorkerArgs,
 }
 
 /// Where the configuration is, and flags that override it.

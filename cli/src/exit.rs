@@ -19,6 +19,12 @@ pub(crate) enum Code {
     Refused = 4,
 }
 
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        Self::from(code as u8)
+    }
+}
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -42,8 +48,42 @@ impl Failure {
         self
     }
 
-    pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(self.code as u8)
+    /// The same failure, with what may help behind it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: &str) -> Self {
+        self.message.push_str("\n  ");
+        self.message.push_str(hint);
+        self
+    }
+
+    /// What it says.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether trying again later may help.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.code == Code::Unavailable
+    }
+
+    /// One failure for several: their messages, and the code of the first.
+    ///
+    /// # Errors
+    /// When there is one at least.
+    pub(crate) fn all(failures: Vec<Self>) -> crate::Result {
+        let mut failures = failures.into_iter();
+        let Some(mut first) = failures.next() else {
+            return Ok(());
+        };
+        for other in failures {
+            first.message.push('\n');
+            first.message.push_str(&other.message);
+        }
+        Err(first)
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.code
     }
 
     /// Tells it on the error stream, in red where it is a terminal. Whoever reads may have gone.

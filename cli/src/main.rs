@@ -19,10 +19,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.tell();
-            failure.code()
+            failure.code().into()
         }
     }
 }
 
 /// What every command answers.
-type Result<T = ()> = std::result::Result<T, Failure>;
+type Result<T = (), E = Failure> = std::result::Result<T, E>;

@@ -1,9 +1,18 @@
 //! What is printed: tables for people, JSON for programs. Data goes to the standard output stream.
 
+pub(crate) mod age;
+pub(crate) mod clean;
+mod indent;
+mod printer;
+pub(crate) mod table;
+
 use serde::Serialize;
 use std::io::{ErrorKind, Write as _};
 
 use crate::{Result, exit::Failure};
+pub(crate) use indent::{indent, one_line};
+pub(crate) use printer::Printer;
+pub(crate) use table::Table;
 
 /// Prints a text as it stands.
 ///
@@ -25,22 +34,14 @@ pub(crate) fn json(value: &impl Serialize) -> Result {
     text(json)
 }
 
-/// Prints a table: a row of headings, then the rows, columns aligned, no lines drawn. Long cells
-/// wrap on a terminal and stay whole elsewhere.
+/// Prints a table of plain texts; see [`Table`].
 ///
 /// # Errors
 /// As [`text`].
 pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result {
-    let mut table = comfy_table::Table::new();
-    table
-        .load_style(comfy_table::presets::NOTHING)
-        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
-        .set_header(headings.iter().map(|heading| heading.to_uppercase()));
+    let mut table = Table::new(headings);
     for row in rows {
-        table.add_row(row);
+        table.row(row.iter().map(|cell| table::plain(cell)));
     }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    text(table.trim_fmt())
+    text(table.render())
 }
