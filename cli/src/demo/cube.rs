@@ -228,10 +228,17 @@ mod tests {
     #[test]
     fn the_built_in_data_sets_are_those_of_their_files() {
         let oecd = Cube::oecd().unwrap();
-        assert_eq!(oecd.label, "Unemployment rate in the OECD countries 2003-2014");
+        assert_eq!(
+            oecd.label,
+            "Unemployment rate in the OECD countries 2003-2014"
+        );
         let (area, year) = (&oecd.dimensions[1], &oecd.dimensions[2]);
         let spain = area.categories.iter().position(|c| c.code == "ES").unwrap();
-        let y2012 = year.categories.iter().position(|c| c.code == "2012").unwrap();
+        let y2012 = year
+            .categories
+            .iter()
+            .position(|c| c.code == "2012")
+            .unwrap();
         assert_eq!(area.categories[spain].text, "Spain");
         assert!(year.is_time && !area.is_time);
         let value = oecd.value(&[0, spain, y2012]).unwrap();

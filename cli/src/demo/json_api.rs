@@ -12,7 +12,9 @@ use super::cube::Cube;
 /// When the data set is not the one that was built in.
 pub(super) fn router(states: &Cube) -> anyhow::Result<Router> {
     let answer = Arc::new(answer(states)?);
-    Ok(Router::new().route("/v1/states", get(all)).with_state(answer))
+    Ok(Router::new()
+        .route("/v1/states", get(all))
+        .with_state(answer))
 }
 
 async fn all(State(answer): State<Arc<Value>>) -> Json<Value> {
@@ -25,7 +27,10 @@ fn answer(states: &Cube) -> anyhow::Result<Value> {
         anyhow::bail!("the data set of the US states has other dimensions");
     };
     let value = |of: usize, code: &str| {
-        let concept = concept.categories.iter().position(|known| known.code == code)?;
+        let concept = concept
+            .categories
+            .iter()
+            .position(|known| known.code == code)?;
         states.value(&[0, of, concept])
     };
     let listed: Vec<Value> = state

@@ -88,15 +88,15 @@ pub(super) fn router(tables: Tables) -> Router {
         .route(DATABASE, get(list))
         .route(
             &format!("{DATABASE}/{{table}}"),
-            get(metadata).post(data).layer(DefaultBodyLimit::max(MAX_QUERY)),
+            get(metadata)
+                .post(data)
+                .layer(DefaultBodyLimit::max(MAX_QUERY)),
         )
         .with_state(tables)
 }
 
 async fn list(State(tables): State<Tables>) -> Json<Value> {
-    let table = |(id, cube): &(&str, Arc<Cube>)| {
-        json!({ "id": id, "type": "t", "text": cube.label, "updated": cube.updated })
-    };
+    let table = |(id, cube): &(&str, Arc<Cube>)| json!({ "id": id, "type": "t", "text": cube.label, "updated": cube.updated });
     Json(tables.0.iter().map(table).collect())
 }
 
@@ -120,8 +120,16 @@ fn described(cube: &Cube) -> Value {
         .dimensions
         .iter()
         .map(|dimension| {
-            let codes: Vec<&str> = dimension.categories.iter().map(|c| c.code.as_str()).collect();
-            let texts: Vec<&str> = dimension.categories.iter().map(|c| c.text.as_str()).collect();
+            let codes: Vec<&str> = dimension
+                .categories
+                .iter()
+                .map(|c| c.code.as_str())
+                .collect();
+            let texts: Vec<&str> = dimension
+                .categories
+                .iter()
+                .map(|c| c.text.as_str())
+                .collect();
             let mut variable = Map::from_iter([
                 ("code".to_owned(), json!(dimension.code)),
                 ("text".to_owned(), json!(dimension.text)),
@@ -140,7 +148,10 @@ fn described(cube: &Cube) -> Value {
 /// Answers a query. A dimension that it does not name is there with all of its categories.
 fn answer(cube: &Cube, body: &[u8]) -> Result<Value, Refusal> {
     let query: Query = serde_json::from_slice(body).map_err(|_| Refusal::Parameter)?;
-    if query.response.is_none_or(|asked| asked.format != "json-stat2") {
+    if query
+        .response
+        .is_none_or(|asked| asked.format != "json-stat2")
+    {
         return Err(Refusal::Parameter);
     }
     let all = |dimension: &Dimension| (0..dimension.categories.len()).collect();
@@ -161,7 +172,12 @@ fn answer(cube: &Cube, body: &[u8]) -> Result<Value, Refusal> {
 
 /// The places of the categories that a selection means, in the order of the table.
 fn pick(dimension: &Dimension, selection: &Selection) -> Result<Vec<usize>, Refusal> {
-    let codes = || dimension.categories.iter().map(|category| category.code.as_str());
+    let codes = || {
+        dimension
+            .categories
+            .iter()
+            .map(|category| category.code.as_str())
+    };
     let picked: Vec<usize> = match selection.filter.as_str() {
         "top" => {
             let [count] = selection.values.as_slice() else {
@@ -175,7 +191,10 @@ fn pick(dimension: &Dimension, selection: &Selection) -> Result<Vec<usize>, Refu
             (first..first + count).collect()
         }
         "all" => positions(codes(), |code| {
-            selection.values.iter().any(|pattern| matches(pattern, code))
+            selection
+                .values
+                .iter()
+                .any(|pattern| matches(pattern, code))
         }),
         aggregated if aggregated.starts_with("agg:") || aggregated.starts_with("vs:") => {
             return Err(Refusal::Parameter);
@@ -186,7 +205,9 @@ fn pick(dimension: &Dimension, selection: &Selection) -> Result<Vec<usize>, Refu
             if !selection.values.iter().all(known) {
                 return Err(Refusal::Parameter);
             }
-            positions(codes(), |code| selection.values.iter().any(|value| value == code))
+            positions(codes(), |code| {
+                selection.values.iter().any(|value| value == code)
+            })
         }
     };
     if picked.is_empty() {
@@ -195,7 +216,10 @@ fn pick(dimension: &Dimension, selection: &Selection) -> Result<Vec<usize>, Refu
     Ok(picked)
 }
 
-fn positions<'a>(codes: impl Iterator<Item = &'a str>, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+fn positions<'a>(
+    codes: impl Iterator<Item = &'a str>,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<usize> {
     let numbered = codes.enumerate().filter(|(_, code)| wanted(code));
     numbered.map(|(place, _)| place).collect()
 }
@@ -203,7 +227,8 @@ fn positions<'a>(codes: impl Iterator<Item = &'a str>, wanted: impl Fn(&str) -> 
 /// Whether a code fits a pattern: `*` stands for any letters, `?` for one. Takes no longer than
 /// the lengths of both multiplied.
 fn matches(pattern: &str, code: &str) -> bool {
-    let (pattern, code): (Vec<char>, Vec<char>) = (pattern.chars().collect(), code.chars().collect());
+    let (pattern, code): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), code.chars().collect());
     // fits[i]: the pattern so far fits the first i letters of the code.
     let mut fits: Vec<bool> = (0..=code.len()).map(|length| length == 0).collect();
     for wanted in pattern {
@@ -257,8 +282,15 @@ mod tests {
         let areas = &set.unwrap()["dimension"]["area"]["category"]["index"];
         assert_eq!(*areas, json!({"SK": 0, "SI": 1, "SE": 2, "UK": 3, "US": 4}));
         let set = ask(json!([selected("year", "top", &["2"])])).unwrap();
-        assert_eq!(set["dimension"]["year"]["category"]["index"], json!({"2013": 0, "2014": 1}));
-        assert_eq!(set["size"], json!([1, 36, 2]), "what is not named is there in full");
+        assert_eq!(
+            set["dimension"]["year"]["category"]["index"],
+            json!({"2013": 0, "2014": 1})
+        );
+        assert_eq!(
+            set["size"],
+            json!([1, 36, 2]),
+            "what is not named is there in full"
+        );
         assert_eq!(ask(json!([])).unwrap()["size"], json!([1, 36, 12]));
     }
 
@@ -273,14 +305,26 @@ mod tests {
             json!([selected("year", "top", &["two"])]),
             json!([selected("year", "top", &["0"])]),
             json!([selected("year", "top", &["1", "2"])]),
-            json!([selected("year", "top", &["1"]), selected("year", "top", &["1"])]),
+            json!([
+                selected("year", "top", &["1"]),
+                selected("year", "top", &["1"])
+            ]),
             json!("everything"),
         ] {
             assert_eq!(ask(query.clone()), Err(Refusal::Parameter), "{query}");
         }
         let oecd = Cube::oecd().unwrap();
-        for body in ["", "[]", r#"{"query":[]}"#, r#"{"query":[],"response":{"format":"px"}}"#] {
-            assert_eq!(answer(&oecd, body.as_bytes()), Err(Refusal::Parameter), "{body}");
+        for body in [
+            "",
+            "[]",
+            r#"{"query":[]}"#,
+            r#"{"query":[],"response":{"format":"px"}}"#,
+        ] {
+            assert_eq!(
+                answer(&oecd, body.as_bytes()),
+                Err(Refusal::Parameter),
+                "{body}"
+            );
         }
     }
 
@@ -288,7 +332,10 @@ mod tests {
     fn metadata_names_every_code() {
         let told = described(&Cube::oecd().unwrap());
         let area = &told["variables"][1];
-        assert_eq!((&area["code"], &area["values"][0]), (&json!("area"), &json!("AU")));
+        assert_eq!(
+            (&area["code"], &area["values"][0]),
+            (&json!("area"), &json!("AU"))
+        );
         assert_eq!(area.get("time"), None);
         assert_eq!(told["variables"][2]["time"], true);
     }

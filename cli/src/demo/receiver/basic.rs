@@ -17,7 +17,9 @@ pub(super) fn check(headers: &HeaderMap, token: &Secret) -> Result<(), &'static 
     let encoded = encoded.ok_or("Unauthorized - Token not provided!")?;
     let decoded = STANDARD.decode(encoded).ok();
     let credentials = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-    let given = credentials.as_deref().and_then(|text| text.strip_suffix(':'));
+    let given = credentials
+        .as_deref()
+        .and_then(|text| text.strip_suffix(':'));
     match given {
         Some(given) if same(token, given) => Ok(()),
         _ => Err("Invalid token"),
@@ -33,9 +35,7 @@ pub(super) fn same(secret: &Secret, given: &str) -> bool {
             .ok()
     };
     match (code(secret.expose()), code(given)) {
-        (Some(right), Some(given)) => {
-            given.verify_slice(&right.finalize().into_bytes()).is_ok()
-        }
+        (Some(right), Some(given)) => given.verify_slice(&right.finalize().into_bytes()).is_ok(),
         _ => false,
     }
 }

@@ -58,7 +58,9 @@ impl Answer {
     /// What is wrong, if something is.
     pub(super) fn why(&self) -> &str {
         let text = |key: &str| self.body.get(key)?.as_str();
-        text("message").or_else(|| text("status")).unwrap_or_default()
+        text("message")
+            .or_else(|| text("status"))
+            .unwrap_or_default()
     }
 }
 
@@ -188,8 +190,14 @@ mod tests {
 
     #[test]
     fn each_format_is_refused_where_the_other_is_spoken() {
-        assert_eq!(pushed(Wire::A, r#"[{"key":"a","value":1}]"#), Answer::bad(NO_DATA));
-        assert_eq!(pushed(Wire::B, r#"{"data":[{"$a":1}]}"#), Answer::bad(NO_VALUE));
+        assert_eq!(
+            pushed(Wire::A, r#"[{"key":"a","value":1}]"#),
+            Answer::bad(NO_DATA)
+        );
+        assert_eq!(
+            pushed(Wire::B, r#"{"data":[{"$a":1}]}"#),
+            Answer::bad(NO_VALUE)
+        );
     }
 
     #[test]
@@ -223,12 +231,18 @@ mod tests {
 
     #[test]
     fn what_is_good_of_a_push_is_taken() {
-        let part = pushed(Wire::B, r#"[{"key":"a","value":1},{"key":"b","value":"x"},{}]"#);
+        let part = pushed(
+            Wire::B,
+            r#"[{"key":"a","value":1},{"key":"b","value":"x"},{}]"#,
+        );
         assert_eq!(part.items.len(), 1);
         let expected = "Warning: some items not inserted (OK: 1, FAILED: 2)";
         assert_eq!(part.why(), expected);
         let none = pushed(Wire::B, r#"[{},{}]"#);
-        assert_eq!(none.why(), "Warning: some items not inserted (OK: 0, FAILED: 2)");
+        assert_eq!(
+            none.why(),
+            "Warning: some items not inserted (OK: 0, FAILED: 2)"
+        );
     }
 
     #[test]

@@ -32,7 +32,9 @@ async fn call(
         .unwrap();
     let response = receiver.router().oneshot(request).await.unwrap();
     let status = response.status();
-    let body = axum::body::to_bytes(response.into_body(), MAX_BODY).await.unwrap();
+    let body = axum::body::to_bytes(response.into_body(), MAX_BODY)
+        .await
+        .unwrap();
     (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
@@ -52,14 +54,22 @@ async fn databox_says_inside_an_answer_of_200_what_is_wrong() {
     assert_eq!(answer["status"], "ok");
     for (authorization, message) in [
         (basic("another"), "Invalid token"),
-        (format!("Basic {}", STANDARD.encode("databox-token:password")), "Invalid token"),
+        (
+            format!("Basic {}", STANDARD.encode("databox-token:password")),
+            "Invalid token",
+        ),
         ("Basic %%".to_owned(), "Invalid token"),
-        ("Bearer databox-token".to_owned(), "Unauthorized - Token not provided!"),
+        (
+            "Bearer databox-token".to_owned(),
+            "Unauthorized - Token not provided!",
+        ),
     ] {
-        let (status, answer) =
-            call(&receiver, "POST", "/databox/data", &authorization, good).await;
+        let (status, answer) = call(&receiver, "POST", "/databox/data", &authorization, good).await;
         assert_eq!(status, StatusCode::OK);
-        assert_eq!(answer, json!({"status": "Unauthorized", "message": message}));
+        assert_eq!(
+            answer,
+            json!({"status": "Unauthorized", "message": message})
+        );
         let told = happenings.try_recv().unwrap();
         assert!(matches!(told, Happening::Refused { .. }), "{told:?}");
     }
@@ -87,7 +97,10 @@ async fn the_service_is_out_of_order_until_it_is_mended() {
     let (_, answer) = call(&receiver, "PUT", "/switch", key, turn(true)).await;
     let expected = json!({"demo": "this demo", "mended": true, "changed": true});
     assert_eq!(answer, expected);
-    assert_eq!(happenings.try_recv(), Ok(Happening::Switched { mended: true }));
+    assert_eq!(
+        happenings.try_recv(),
+        Ok(Happening::Switched { mended: true })
+    );
     let (_, answer) = call(&receiver, "PUT", "/switch", key, turn(true)).await;
     assert_eq!(answer["changed"], false);
     assert!(happenings.try_recv().is_err(), "nothing has changed");
@@ -125,5 +138,11 @@ async fn an_event_that_comes_again_is_counted_once() {
     assert_eq!(receiver.taken().events, 1);
     assert_eq!(sent("v1,AAAA").await, StatusCode::UNAUTHORIZED);
     let told = happenings.try_recv().unwrap();
-    assert!(matches!(told, Happening::Refused { what: "an event", .. }));
+    assert!(matches!(
+        told,
+        Happening::Refused {
+            what: "an event",
+            ..
+        }
+    ));
 }

@@ -119,7 +119,10 @@ mod tests {
         let wrong = Verdict::Wrong("the webhook-signature is wrong");
         assert_eq!(judge(&[], &BODY.replace("42", "43"), NOW), wrong);
         assert_eq!(judge(&[("webhook-id", Some("msg_2"))], BODY, NOW), wrong);
-        assert_eq!(judge(&[("webhook-timestamp", Some("1674087232"))], BODY, NOW), wrong);
+        assert_eq!(
+            judge(&[("webhook-timestamp", Some("1674087232"))], BODY, NOW),
+            wrong
+        );
         let empty = "v1,";
         let unversioned = SIGNATURE.replace("v1,", "");
         let other = SIGNATURE.replace("v1,", "v2,");
@@ -137,7 +140,10 @@ mod tests {
         assert_eq!(judge(&[], BODY, NOW - 301), off);
         assert_eq!(judge(&[], BODY, NOW + 300), Verdict::Right(ID.to_owned()));
         let least = i64::MIN.to_string();
-        assert_eq!(judge(&[("webhook-timestamp", Some(&least))], BODY, NOW), off);
+        assert_eq!(
+            judge(&[("webhook-timestamp", Some(&least))], BODY, NOW),
+            off
+        );
     }
 
     #[test]

@@ -1,0 +1,1 @@
+//! The screens, from what is known to have happened.
