@@ -256,7 +256,7 @@ mod tests {
         // Australia and Austria, 2012 and 2013.
         let set = oecd.jsonstat(&[vec![0], vec![0, 1], vec![9, 10]]);
         assert_eq!(set["size"], json!([1, 2, 2]));
-        let values = json!([5.224336088, 5.50415003, 4.351345785, 4.695491708]);
+        let values = json!([5.224_336_088, 5.504_150_03, 4.351_345_785, 4.695_491_708]);
         assert_eq!(set["value"], values);
         assert_eq!(set["status"], json!({"1": "e", "3": "e"}));
         let years = &set["dimension"]["year"]["category"]["index"];

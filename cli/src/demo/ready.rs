@@ -21,7 +21,6 @@ use super::{
 pub(super) struct Ready {
     pub(super) version: &'static str,
     pub(super) pid: u32,
-    pub(super) ready_ms: u64,
     /// Whether everything that the first screen is to show has happened.
     pub(super) complete: bool,
     pub(super) place: Place,
@@ -93,7 +92,6 @@ pub(super) struct Known<'a> {
     pub(super) taken: Taken,
     pub(super) config: &'a Config,
     pub(super) commands: &'a Commands,
-    pub(super) after: Duration,
 }
 
 impl Ready {
@@ -104,7 +102,6 @@ impl Ready {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
-            ready_ms: millis(known.after),
             complete: pipeline.status.as_deref() == Some("published")
                 && dead_letter.state == State::Discarded,
             commands: known.commands.printed(dead_letter.job, PIPELINE),

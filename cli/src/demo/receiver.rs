@@ -257,7 +257,7 @@ async fn fragile(State(receiver): State<Receiver>, body: Bytes) -> Response {
         return Json(answer).into_response();
     }
     memory.taken.failed_calls += 1;
-    let why = "out of order until `demo mend`\n";
+    let why = "out of order\n";
     (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     event::{Ended, Event, Summary},
-    ready::{Metric, Pipeline, Ready},
+    ready::{Metric, Pipeline, Ready, millis},
 };
 use crate::demo::screen::number::{brief, length, written};
 use shared::job::State;
@@ -33,7 +33,7 @@ pub(super) fn render(event: &Event, after: Duration) -> String {
 
 fn write(to: &mut String, event: &Event, after: Duration) -> fmt::Result {
     match event {
-        Event::Ready(ready) => first_screen(to, ready),
+        Event::Ready(ready) => first_screen(to, ready, after),
         Event::JobEnded(ended) => line(to, after, |to| job(to, ended)),
         Event::MoreEnded { jobs } => line(to, after, |to| write!(to, "and {jobs} more jobs ended")),
         Event::Switched { mended: true } => line(to, after, |to| {
@@ -81,41 +81,43 @@ fn line(
     writeln!(to)
 }
 
-fn first_screen(to: &mut String, ready: &Ready) -> fmt::Result {
+fn first_screen(to: &mut String, ready: &Ready, after: Duration) -> fmt::Result {
     let place = &ready.place;
     writeln!(
         to,
         "\n{HEADING}Windlass {} demo{HEADING:#}: all of it runs here, nothing leaves this machine\n",
         ready.version
     )?;
-    write!(to, "  API        {COMMAND}{}{COMMAND:#}", place.api)?;
+    write!(to, "  API       {COMMAND}{}{COMMAND:#}", place.api)?;
     match &place.taken_address {
         Some(usual) => writeln!(to, "  {QUIET}({usual} is taken){QUIET:#}")?,
         None => writeln!(to)?,
     }
-    let end = if place.kept { "kept" } else { "removed" };
     writeln!(
         to,
-        "  directory  {}  {QUIET}({end} at the end){QUIET:#}",
+        "  receiver  http://{}  {QUIET}(shows what it took){QUIET:#}",
+        ready.samples.receiver
+    )?;
+    writeln!(
+        to,
+        "  files     {}  {QUIET}windlass.toml, windlass.log{QUIET:#}",
         place.directory.display()
     )?;
-    for (what, path) in [("config", &place.config), ("log", &place.log)] {
-        writeln!(to, "  {what:<9}  {}", path.display())?;
-    }
     writeln!(to)?;
     pipeline(to, ready)?;
     writeln!(to)?;
     dead_letter(to, ready)?;
     writeln!(to)?;
-    writeln!(to, "{HEADING}Look around{HEADING:#}")?;
+    writeln!(to, "{HEADING}Look around{HEADING:#}, in another terminal")?;
     let commands = &ready.commands;
     for command in [&commands.jobs, &commands.dead_letters, &commands.pipeline] {
         writeln!(to, "  {COMMAND}{command}{COMMAND:#}")?;
     }
+    let end = if place.kept { "keeps" } else { "removes" };
     writeln!(
         to,
-        "\nReady after {}. Ctrl-C ends the demo; what happens from now on:\n",
-        length(ready.ready_ms)
+        "\nReady after {}. Ctrl-C ends the demo and {end} its files. From now on:\n",
+        length(millis(after))
     )
 }
 
@@ -130,9 +132,13 @@ fn pipeline(to: &mut String, ready: &Ready) -> fmt::Result {
             length(took)
         )?,
         (Some(status), Some(took)) => {
+            let told = match status {
+                "partial" => "published a part",
+                _ => "published nothing",
+            };
             write!(
                 to,
-                "{HEADING}Pipeline {name}{HEADING:#} {BAD}{status}{BAD:#} in {}",
+                "{HEADING}Pipeline {name}{HEADING:#} {BAD}{told}{BAD:#} in {}",
                 length(took)
             )?;
         }
@@ -154,11 +160,10 @@ fn pipeline(to: &mut String, ready: &Ready) -> fmt::Result {
     metrics(to, &pipeline.metrics)?;
     deliveries(to, pipeline, ready)?;
     let data = &ready.data;
-    writeln!(
-        to,
-        "  {QUIET}Real data, built in: {}; {}{QUIET:#}",
-        data.oecd, data.gsp
-    )
+    for (label, origin) in [("data:", &data.oecd), ("", &data.gsp)] {
+        writeln!(to, "    {QUIET}{label:<5} {origin}{QUIET:#}")?;
+    }
+    Ok(())
 }
 
 /// The numbers, in columns.
@@ -195,30 +200,29 @@ fn metrics(to: &mut String, metrics: &[Metric]) -> fmt::Result {
 
 fn deliveries(to: &mut String, pipeline: &Pipeline, ready: &Ready) -> fmt::Result {
     let taken = &ready.taken;
+    let width = pipeline
+        .destinations
+        .keys()
+        .map(String::len)
+        .max()
+        .unwrap_or(0);
     for (name, of) in &pipeline.destinations {
-        write!(to, "  to {name}: {} delivered", of.delivered)?;
+        write!(to, "    to {name:<width$}  {} delivered", of.delivered)?;
         for (count, what) in [(of.refused, "refused"), (of.waiting, "waiting")] {
             if count > 0 {
                 write!(to, ", {BAD}{count} {what}{BAD:#}")?;
             }
         }
-        match name.as_str() {
+        let received = match name.as_str() {
             "databox" if taken.values > 0 => {
-                writeln!(
-                    to,
-                    "; its stand-in took {}, token checked",
-                    count(taken.values, "value")
-                )?;
+                format!("{}, token right", count(taken.values, "value"))
             }
             "subscriber" if taken.events > 0 => {
-                writeln!(
-                    to,
-                    "; its stand-in took {}, signature verified",
-                    count(taken.events, "event")
-                )?;
+                format!("{}, signature right", count(taken.events, "event"))
             }
-            _ => writeln!(to)?,
-        }
+            _ => "nothing yet".to_owned(),
+        };
+        writeln!(to, "  {QUIET}the receiver has {received}{QUIET:#}")?;
     }
     Ok(())
 }
@@ -241,7 +245,7 @@ fn dead_letter(to: &mut String, ready: &Ready) -> fmt::Result {
         )?;
     }
     if let Some(error) = &dead.error {
-        writeln!(to, "  error      {}", brief(error, ERROR))?;
+        writeln!(to, "  {}", brief(error, ERROR))?;
     }
     writeln!(
         to,

@@ -142,7 +142,6 @@ async fn demo(start: &Start, directory: &Directory, teller: &Teller) -> Result<O
             taken: running.samples.receiver.taken(),
             config: &running.config,
             commands: &commands,
-            after: teller.after(),
         };
         teller.tell(&Event::Ready(Box::new(Ready::gather(known, &seen))));
         narrator.run(&mut running.samples.happenings, teller).await;

@@ -183,7 +183,7 @@ mod tests {
             r#"[{"key":"sales","value":100,"unit":"USD","date":"2021-01-01T00:00:00Z",
                 "attributes":[{"key":"currency","value":"USD"}]}]"#,
         );
-        assert_eq!(b.items[0].value, 100.0);
+        assert_eq!(json!(b.items[0].value), json!(100.0));
         assert_eq!(b.items[0].unit.as_deref(), Some("USD"));
         assert_eq!(b.body, json!({"status": "ok"}));
     }
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(part.items.len(), 1);
         let expected = "Warning: some items not inserted (OK: 1, FAILED: 2)";
         assert_eq!(part.why(), expected);
-        let none = pushed(Wire::B, r#"[{},{}]"#);
+        let none = pushed(Wire::B, "[{},{}]");
         assert_eq!(
             none.why(),
             "Warning: some items not inserted (OK: 0, FAILED: 2)"
