@@ -23,15 +23,16 @@ mod switch;
 
 use clap::Subcommand;
 
-use crate::{Result, args::Format};
+use crate::{
+    Result,
+    args::Format,
+    exit::{Code, Failure},
+};
 
 #[derive(Debug, clap::Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "\
+#[command(after_help = "\
 Configuration comes from the file that the demo writes into its directory and from these flags;
-the environment and ./windlass.toml are not looked at."
-)]
+the environment and ./windlass.toml are not looked at.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     turn: Option<Turn>,
@@ -64,10 +65,16 @@ enum Turn {
 impl Args {
     pub(crate) fn run(self) -> Result {
         let json = self.format.json;
-        match self.turn {
-            None => session::run(&self.start, json),
-            Some(Turn::Mend(which)) => which.turn(true, json),
-            Some(Turn::Break(which)) => which.turn(false, json),
+        let Some(turn) = self.turn else {
+            return session::run(&self.start, json);
+        };
+        if self.start.listen.is_some() || self.start.keep {
+            let why = "--listen and --keep are for starting a demo: leave them out here";
+            return Err(Failure::new(Code::Usage, why));
+        }
+        match turn {
+            Turn::Mend(which) => which.turn(true, json),
+            Turn::Break(which) => which.turn(false, json),
         }
     }
 }

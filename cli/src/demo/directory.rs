@@ -142,6 +142,11 @@ impl Directory {
         self.write(STATE, &serde_json::to_string_pretty(state)?)
     }
 
+    /// Whether it was announced: everything of the demo has started.
+    pub(super) fn is_announced(&self) -> bool {
+        self.path().join(STATE).exists()
+    }
+
     /// Writes a file that only this user may read, whole or not at all.
     fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
         let path = self.path().join(name);

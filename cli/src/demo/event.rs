@@ -159,3 +159,25 @@ impl Teller {
         screen::render(event, after)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_is_one_object_with_its_time() {
+        let teller = Teller {
+            began: Instant::now(),
+            json: true,
+            shutdown: Shutdown::new(),
+        };
+        let line = teller.text(&Event::Switched { mended: true });
+        assert!(line.ends_with("}\n") && line.lines().count() == 1, "{line}");
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (&told["event"], &told["mended"]),
+            (&"switched".into(), &true.into())
+        );
+        assert!(told["after_ms"].is_u64());
+    }
+}

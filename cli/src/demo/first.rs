@@ -108,3 +108,54 @@ impl Seen {
         self.run.summary.state.is_terminal() && self.failing.summary.state.is_terminal()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::{
+        clock::Clock,
+        job::State,
+        store::{self, CancelParams},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_not_ended_by_the_deadline_is_told_as_it_stands() {
+        let store = store::open("memory:", Clock::system()).unwrap();
+        let first = First::enqueue(&*store, ([127, 0, 0, 1], 1).into())
+            .await
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(4);
+        let seen = first
+            .wait(&*store, deadline, &Shutdown::new())
+            .await
+            .unwrap();
+        assert_eq!(Instant::now(), deadline);
+        assert_eq!(seen.run.summary.state, State::Available);
+        assert_eq!(seen.failing.summary.max_attempts, ATTEMPTS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_waited_for_once_both_have_ended_or_draining_begins() {
+        let store = store::open("memory:", Clock::system()).unwrap();
+        let first = First::enqueue(&*store, ([127, 0, 0, 1], 1).into())
+            .await
+            .unwrap();
+        let begun = Instant::now();
+        let deadline = begun + Duration::from_secs(4);
+        let draining = Shutdown::new();
+        draining.drain();
+        first.wait(&*store, deadline, &draining).await.unwrap();
+        let cancel = async {
+            let ids = vec![first.run, first.failing];
+            let reason = "enough".to_owned();
+            store.cancel(CancelParams { ids, reason }).await.unwrap();
+        };
+        let shutdown = Shutdown::new();
+        let (seen, ()) = tokio::join!(first.wait(&*store, deadline, &shutdown), cancel);
+        assert!(seen.unwrap().is_over());
+        assert!(
+            begun.elapsed() <= LOOK,
+            "a hint or one look, not the deadline"
+        );
+    }
+}

@@ -122,3 +122,59 @@ impl Narrator {
         Ok((told.iter().flatten().map(Ended::of).collect(), more))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::{
+        clock::Clock,
+        job::NewJob,
+        store::{self, CancelParams},
+    };
+
+    #[tokio::test]
+    async fn jobs_are_told_once_and_only_a_few_at_once() {
+        let store = store::open("memory:", Clock::system()).unwrap();
+        let mut narrator = Narrator {
+            store: Arc::clone(&store),
+            known: BTreeSet::new(),
+            pipeline_runs: 0,
+            other_jobs: 0,
+        };
+        let job = |kind: &str| NewJob::new(kind, &()).unwrap();
+        let jobs: Vec<NewJob> = std::iter::repeat_with(|| job("http")).take(7).collect();
+        let others = [job("pipeline"), job("collect")];
+        let ids: Vec<JobId> = jobs.iter().chain(&others).map(|job| job.id).collect();
+        store
+            .enqueue(jobs.into_iter().chain(others).collect())
+            .await
+            .unwrap();
+        assert_eq!(
+            narrator.fresh().await.unwrap(),
+            (Vec::new(), 0),
+            "none has ended"
+        );
+
+        let reason = "enough".to_owned();
+        store
+            .cancel(CancelParams {
+                ids: ids.clone(),
+                reason,
+            })
+            .await
+            .unwrap();
+        let (told, more) = narrator.fresh().await.unwrap();
+        let told: Vec<JobId> = told.iter().map(|ended| ended.job).collect();
+        assert_eq!(
+            (told.as_slice(), more),
+            (&ids[..LINES], 3),
+            "the oldest first"
+        );
+        assert_eq!((narrator.pipeline_runs, narrator.other_jobs), (1, 7));
+        assert_eq!(
+            narrator.fresh().await.unwrap(),
+            (Vec::new(), 0),
+            "all were told"
+        );
+    }
+}

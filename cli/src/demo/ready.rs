@@ -38,8 +38,8 @@ pub(super) struct Ready {
 pub(super) struct Place {
     /// The API's address, as a URL.
     pub(super) api: String,
-    /// The usual address, when it was taken.
-    pub(super) taken_address: Option<String>,
+    /// The usual address, which was taken.
+    pub(super) instead_of: Option<String>,
     pub(super) directory: PathBuf,
     pub(super) config: PathBuf,
     pub(super) log: PathBuf,

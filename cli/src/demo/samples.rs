@@ -8,7 +8,7 @@ use axum::{
     middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use shared::{
     clock::Clock,
     shutdown::{Shutdown, Tasks},
@@ -35,8 +35,11 @@ const END: Duration = Duration::from_secs(2);
 /// Where the sample servers listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Addresses {
+    #[serde(serialize_with = "as_url")]
     pub(super) pxweb: SocketAddr,
+    #[serde(serialize_with = "as_url")]
     pub(super) json_api: SocketAddr,
+    #[serde(serialize_with = "as_url")]
     pub(super) receiver: SocketAddr,
 }
 
@@ -95,6 +98,10 @@ impl Samples {
             tracing::warn!("a sample server still answers somebody; it ends with the process");
         }
     }
+}
+
+fn as_url<S: Serializer>(address: &SocketAddr, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&format_args!("http://{address}"))
 }
 
 /// Serves on a free port of loopback.

@@ -89,7 +89,7 @@ fn first_screen(to: &mut String, ready: &Ready, after: Duration) -> fmt::Result 
         ready.version
     )?;
     write!(to, "  API       {COMMAND}{}{COMMAND:#}", place.api)?;
-    match &place.taken_address {
+    match &place.instead_of {
         Some(usual) => writeln!(to, "  {QUIET}({usual} is taken){QUIET:#}")?,
         None => writeln!(to)?,
     }

@@ -79,9 +79,10 @@ pub(super) fn run(start: &Start, json: bool) -> Result {
             }
             Ok(())
         }
-        Err(failure) if directory.log().exists() => {
+        Err(failure) if directory.is_announced() => {
             let kept = directory.keep();
-            Err(failure.about(&format!("the demo ended, its log is in {}", kept.display())))
+            let log = kept.join("windlass.log");
+            Err(failure.about(&format!("the demo broke off (log: {})", log.display())))
         }
         Err(failure) => Err(failure),
     }
@@ -107,7 +108,7 @@ struct Running {
     samples: Samples,
     config: Config,
     api: SocketAddr,
-    taken_address: Option<SocketAddr>,
+    instead_of: Option<SocketAddr>,
     store: Arc<dyn Store>,
     roles: JoinHandle<Result>,
 }
@@ -129,12 +130,13 @@ async fn demo(start: &Start, directory: &Directory, teller: &Teller) -> Result<O
         failing: first.failing,
     })?;
     let deadline = (teller.began + FIRST_SCREEN).into();
-    let seen = first
-        .wait(&*running.store, deadline, &teller.shutdown)
-        .await?;
+    let (seen, commands) = tokio::join!(
+        first.wait(&*running.store, deadline, &teller.shutdown),
+        commands(running.api, directory),
+    );
+    let seen = seen?;
     let mut narrator = Narrator::new(Arc::clone(&running.store), first, &seen);
     if !teller.shutdown.is_draining() {
-        let commands = commands(running.api, directory).await;
         let known = Known {
             place: place(start, directory, &running),
             samples: running.samples.addresses,
@@ -183,7 +185,7 @@ async fn boot(
         samples,
         config,
         api,
-        taken_address: is_taken.then_some(usual),
+        instead_of: is_taken.then_some(usual),
         store,
         roles,
     })
@@ -219,7 +221,7 @@ async fn commands(api: SocketAddr, directory: &Directory) -> Commands {
 fn place(start: &Start, directory: &Directory, running: &Running) -> Place {
     Place {
         api: format!("http://{}", running.api),
-        taken_address: running.taken_address.map(|usual| usual.to_string()),
+        instead_of: running.instead_of.map(|usual| usual.to_string()),
         directory: directory.path().to_owned(),
         config: directory.configuration(),
         log: directory.log(),

@@ -5,6 +5,7 @@
 //! somebody else has by now is not spoken to for long.
 
 use anyhow::Context as _;
+use futures_util::future::join_all;
 use serde::Serialize;
 use shared::job::JobId;
 use std::{
@@ -79,12 +80,7 @@ impl Which {
         };
         let (one, position) = block_on(async {
             let client = Client::new()?;
-            let mut running = Vec::new();
-            for candidate in &candidates {
-                if client.ask(&candidate.state, None).await.is_ok() {
-                    running.push(candidate);
-                }
-            }
+            let running = client.running(&candidates).await;
             let one = the_one(&running, mended)?;
             let position = client.ask(&one.state, Some(mended)).await?;
             Ok::<_, Failure>((one.clone(), position))
@@ -109,13 +105,9 @@ impl Which {
 /// # Errors
 /// When the directory for temporary files cannot be read.
 pub(super) async fn another_runs(own: &Path) -> Result<bool> {
-    let client = Client::new()?;
-    for found in all(&std::env::temp_dir())? {
-        if found.directory != own && client.ask(&found.state, None).await.is_ok() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let mut others = all(&std::env::temp_dir())?;
+    others.retain(|found| found.directory != own);
+    Ok(!Client::new()?.running(&others).await.is_empty())
 }
 
 fn told(turned: &Turned) -> String {
@@ -205,6 +197,15 @@ impl Client {
             .timeout(ANSWER)
             .build();
         Ok(Self(client.map_err(anyhow::Error::from)?))
+    }
+
+    /// Those of them that run; all are asked at once.
+    async fn running<'a>(&self, candidates: &'a [Found]) -> Vec<&'a Found> {
+        let answers = candidates.iter().map(async |candidate| {
+            let answer = self.ask(&candidate.state, None).await;
+            answer.is_ok().then_some(candidate)
+        });
+        join_all(answers).await.into_iter().flatten().collect()
     }
 
     /// Asks for the position of the switch, or turns it.

@@ -44,7 +44,7 @@ fn ready() -> Ready {
         complete: true,
         place: Place {
             api: "http://127.0.0.1:7400".to_owned(),
-            taken_address: None,
+            instead_of: None,
             config: directory.join("windlass.toml"),
             log: directory.join("windlass.log"),
             directory,
@@ -152,7 +152,7 @@ fn the_first_screen_of_a_demo_that_is_late() {
     let mut late = ready();
     late.complete = false;
     late.place.api = "http://127.0.0.1:40123".to_owned();
-    late.place.taken_address = Some("127.0.0.1:7400".to_owned());
+    late.place.instead_of = Some("127.0.0.1:7400".to_owned());
     late.place.kept = true;
     late.pipeline = Pipeline {
         state: State::Scheduled,
