@@ -21,8 +21,8 @@ pub(super) struct Printed {
     pub(super) mend: String,
     pub(super) r#break: String,
     pub(super) replay: String,
+    pub(super) status: String,
     pub(super) jobs: String,
-    pub(super) dead_letters: String,
     pub(super) pipeline: String,
 }
 
@@ -64,8 +64,8 @@ impl Commands {
             mend: self.turn(true),
             r#break: self.turn(false),
             replay: self.replay(dead),
+            status: self.ask("status"),
             jobs: self.ask("job list"),
-            dead_letters: self.ask("dlq list"),
             pipeline: self.ask(&format!("pipeline show {pipeline}")),
         }
     }

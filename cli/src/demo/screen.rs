@@ -110,7 +110,7 @@ fn first_screen(to: &mut String, ready: &Ready, after: Duration) -> fmt::Result 
     writeln!(to)?;
     writeln!(to, "{HEADING}Look around{HEADING:#}, in another terminal")?;
     let commands = &ready.commands;
-    for command in [&commands.jobs, &commands.dead_letters, &commands.pipeline] {
+    for command in [&commands.status, &commands.jobs, &commands.pipeline] {
         writeln!(to, "  {COMMAND}{command}{COMMAND:#}")?;
     }
     let end = if place.kept { "keeps" } else { "removes" };

@@ -56,11 +56,11 @@ pub(super) fn run(start: &Start, json: bool) -> Result {
     };
     let directory = Directory::create()?;
     let ended = serve::block_on(async {
-        let demo = demo(start, &directory, &teller);
-        tokio::pin!(demo);
         tokio::select! {
-            ended = &mut demo => ended,
+            // First, so that signals are heard before anything says that it runs.
+            biased;
             Err(error) = signals(&teller.shutdown) => Err(Failure::from(error)),
+            ended = demo(start, &directory, &teller) => ended,
         }
     })?;
     match ended {

@@ -139,8 +139,8 @@ fn the_first_screen() {
       replay it  windlass dlq replay 0197f2c4-6f2e-7b1c-8d7a-3f5f0a6f2b12
 
     Look around, in another terminal
+      windlass status
       windlass job list
-      windlass dlq list
       windlass pipeline show economy
 
     Ready after 75 s. Ctrl-C ends the demo and removes its files. From now on:
@@ -182,8 +182,8 @@ fn the_first_screen_of_a_demo_that_is_late() {
       replay it  windlass dlq replay 0197f2c4-6f2e-7b1c-8d7a-3f5f0a6f2b12 --server http://127.0.0.1:40123
 
     Look around, in another terminal
+      windlass status --server http://127.0.0.1:40123
       windlass job list --server http://127.0.0.1:40123
-      windlass dlq list --server http://127.0.0.1:40123
       windlass pipeline show economy --server http://127.0.0.1:40123
 
     Ready after 75 s. Ctrl-C ends the demo and keeps its files. From now on:
