@@ -3,11 +3,12 @@
 //! Started once, before anything else runs, and followed by [`Telemetry::follow`], which takes up
 //! another log filter when the configuration changes.
 
-use std::io::IsTerminal as _;
+use std::{fs::File, io::IsTerminal as _, sync::Arc};
 use tracing::Subscriber;
 use tracing_subscriber::{
     Layer, Registry,
     filter::Targets,
+    fmt::MakeWriter,
     layer::SubscriberExt as _,
     reload,
     util::{SubscriberInitExt as _, TryInitError},
@@ -30,6 +31,9 @@ mod tests;
 /// Something that spans and events are told to.
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
+/// What changes which lines are written.
+type Filter = reload::Handle<Targets, Registry>;
+
 /// Telemetry cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -42,7 +46,7 @@ pub enum Error {
 /// Telemetry that runs. It runs until the process ends, whether this is kept or not.
 #[derive(Debug)]
 pub struct Telemetry {
-    filter: reload::Handle<Targets, Registry>,
+    filter: Filter,
 }
 
 impl Telemetry {
@@ -52,7 +56,20 @@ impl Telemetry {
     /// # Errors
     /// [`Error::Running`] when it was started before; nothing has changed.
     pub fn start(settings: &Logs) -> Result<Self, Error> {
-        let (logs, filter) = logs_layer(settings);
+        let terminal = std::io::stderr().is_terminal();
+        Self::start_with(logs_layer(settings, std::io::stderr, terminal))
+    }
+
+    /// Starts telemetry for this process as [`Self::start`] does, but logs go into a file: for a
+    /// process whose terminal shows something else.
+    ///
+    /// # Errors
+    /// As of [`Self::start`].
+    pub fn start_into(settings: &Logs, file: File) -> Result<Self, Error> {
+        Self::start_with(logs_layer(settings, Arc::new(file), false))
+    }
+
+    fn start_with((logs, filter): (BoxedLayer, Filter)) -> Result<Self, Error> {
         subscriber(vec![logs]).try_init().map_err(Error::Running)?;
         panics::log_them();
         Ok(Self { filter })
@@ -93,13 +110,16 @@ fn subscriber(layers: Vec<BoxedLayer>) -> impl Subscriber + Send + Sync {
     tracing_subscriber::registry().with(layers)
 }
 
-fn logs_layer(settings: &Logs) -> (BoxedLayer, reload::Handle<Targets, Registry>) {
+/// The layer that writes lines to `writer`, which may be a terminal.
+fn logs_layer<W>(settings: &Logs, writer: W, terminal: bool) -> (BoxedLayer, Filter)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let (filter, handle) = reload::Layer::new(settings.filter.targets().clone());
-    let terminal = std::io::stderr().is_terminal();
     let layer = match (settings.format, terminal) {
-        (LogFormat::Json, _) | (LogFormat::Auto, false) => logs::json(std::io::stderr),
-        (LogFormat::Pretty, colours) => logs::pretty(std::io::stderr, colours),
-        (LogFormat::Auto, true) => logs::pretty(std::io::stderr, true),
+        (LogFormat::Json, _) | (LogFormat::Auto, false) => logs::json(writer),
+        (LogFormat::Pretty, colours) => logs::pretty(writer, colours),
+        (LogFormat::Auto, true) => logs::pretty(writer, true),
     };
     (layer.with_filter(filter).boxed(), handle)
 }

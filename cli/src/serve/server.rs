@@ -93,6 +93,11 @@ impl Server {
         listener.local_addr().ok()
     }
 
+    /// Where jobs are kept: for a process that watches its own.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
     /// Runs every part until the shutdown drains and what was begun has ended. A part that ends
     /// before that stops the others, for a process that does half of its work fools whoever
     /// watches it.

@@ -14,7 +14,7 @@ use super::{
     logs_layer, panics, subscriber,
 };
 use crate::{
-    config::{Config, Layers, Live, Logs},
+    config::{Config, Layers, Live, LogFormat, Logs},
     shutdown::Shutdown,
 };
 
@@ -200,7 +200,7 @@ async fn the_filter_follows_the_configuration() {
         ..Layers::default()
     };
     let loaded = layers.load().unwrap();
-    let (layer, filter) = logs_layer(&loaded.config.logs);
+    let (layer, filter) = logs_layer(&loaded.config.logs, io::sink, false);
     let _default = subscriber(vec![layer]).set_default();
     assert!(!debug_is_on());
 
@@ -226,7 +226,7 @@ fn what_is_not_logged_may_be_traced() {
         filter: "off".parse().unwrap(),
         ..Config::default().logs
     };
-    let (logs, _filter) = logs_layer(&settings);
+    let (logs, _filter) = logs_layer(&settings, io::sink, false);
     let traces = tracing_subscriber::filter::LevelFilter::TRACE;
     let other = tracing_subscriber::layer::Identity::new()
         .with_filter(traces)
@@ -241,4 +241,27 @@ fn it_is_started_once() {
     assert!(Telemetry::start(&settings).is_ok());
     let error = Telemetry::start(&settings).unwrap_err();
     assert_eq!(error.to_string(), "telemetry runs already in this process");
+}
+
+#[test]
+fn logs_may_go_into_a_file() {
+    let settings = Logs {
+        format: LogFormat::Pretty,
+        ..Config::default().logs
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let telemetry = Telemetry::start_into(&settings, file.reopen().unwrap()).unwrap();
+    tracing::info!(job.id = 7, "completed job 7");
+    tracing::debug!("not told");
+    telemetry.set_filter(&"debug".parse().unwrap());
+    tracing::debug!("told now");
+    let told = std::fs::read_to_string(file.path()).unwrap();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert!(
+        lines[0].contains("INFO") && lines[0].contains("completed job 7 job.id=7"),
+        "{told}"
+    );
+    assert!(lines[1].ends_with("told now"), "{told}");
+    assert!(!told.contains('\u{1b}'), "no colours: {told}");
 }
