@@ -10,7 +10,7 @@ use shared::{
 
 use crate::{
     Result,
-    args::{ConfigFlags, Format},
+    args::ConfigFlags,
     exit::{Code, Failure},
     output,
     serve::schedules,
@@ -47,16 +47,14 @@ pub(crate) struct Preview {
     count: u16,
     #[command(flatten)]
     config: ConfigFlags,
-    #[command(flatten)]
-    format: Format,
 }
 
 impl Preview {
-    pub(crate) fn run(self) -> Result {
+    pub(crate) fn run(self, json: bool) -> Result {
         let when = self.when()?;
         let from = self.from.unwrap_or_else(|| Clock::system().now());
         let fires = when.preview(from, usize::from(self.count));
-        if self.format.json {
+        if json {
             return output::json(&fires);
         }
         output::table(&["local time", "UTC", ""], fires.iter().map(row))

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Result,
+    commands::Preview,
     exit::{Code, Failure},
     output::{
         Table,
@@ -41,6 +42,8 @@ pub(crate) enum Schedule {
     Pause(Name),
     /// Resumes a schedule.
     Resume(Name),
+    /// Lists when a schedule will fire; asks no API.
+    Preview(Preview),
 }
 
 #[derive(Debug, Args)]
@@ -66,6 +69,7 @@ impl Schedule {
             Self::Show(Name { name }) => show(desk, &name).await,
             Self::Pause(Name { name }) => set_paused(desk, &name, "pause").await,
             Self::Resume(Name { name }) => set_paused(desk, &name, "resume").await,
+            Self::Preview(preview) => preview.run(desk.json()),
         }
     }
 }

@@ -9,6 +9,10 @@ use super::{Table, indent, one_line};
 use crate::{Result, exit::Failure};
 
 /// The two streams of a command, and which form its data has.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says another thing about a stream"
+)]
 pub(crate) struct Printer {
     /// Whether data is printed as JSON.
     pub(crate) json: bool,

@@ -1,7 +1,7 @@
 //! An API on a port of its own, a worker that takes jobs by hand, and commands whose streams are
 //! kept.
 
-use api::{Api, Pipeline, Pipelines, Settings};
+use api::{Api, Live, Pipeline, Settings};
 use axum::Router;
 use clap::Parser as _;
 use reqwest::Url;
@@ -14,7 +14,7 @@ use shared::{
     },
     lease::{WorkerId, WorkerInfo},
     shutdown::{Shutdown, Tasks},
-    store::{ClaimParams, Settle, Settled, Store, Want, WorkStore, memory::MemoryStore},
+    store::{ClaimParams, Settle, Settled, Want, WorkStore, memory::MemoryStore},
 };
 use std::{
     io::{self, Write},
@@ -57,9 +57,11 @@ impl Service {
             sources: vec!["shop".parse().unwrap()],
             destinations: vec!["databox".parse().unwrap()],
         };
-        let pipelines = Pipelines::new([("economy".parse().unwrap(), economy)].into()).unwrap();
-        let settings = Settings::default();
-        let api = Api::new(settings, Arc::clone(&store) as Arc<dyn Store>, pipelines);
+        let live = Live {
+            pipelines: [("economy".parse().unwrap(), economy)].into(),
+            ..Live::default()
+        };
+        let api = Api::new(Settings::default(), live, Arc::clone(&store) as _).unwrap();
         let url = serve(api.app(&Shutdown::new())).await;
         Self { store, clock, url }
     }
