@@ -67,8 +67,17 @@ async fn the_binary_previews_what_the_table_says() {
     for (cron, zone, from, expected) in TABLE {
         let count = expected.len().to_string();
         let args = [
-            "schedule", "preview", "--cron", cron, "--timezone", zone, "--from", from, "--count",
-            &count, "--json",
+            "schedule",
+            "preview",
+            "--cron",
+            cron,
+            "--timezone",
+            zone,
+            "--from",
+            from,
+            "--count",
+            &count,
+            "--json",
         ];
         let shown = place.run(&args).await;
         assert_eq!(shown.code, Some(0), "{shown:?}");
@@ -89,7 +98,10 @@ async fn an_expression_that_never_fires_and_a_zone_that_is_none_are_refused() {
     let place = Place::new();
     for (args, says) in [
         (&["--cron", "0 0 30 2 *"][..], "--cron"),
-        (&["--cron", "0 0 * * *", "--timezone", "Europe/Lubljana"], "Europe/Ljubljana"),
+        (
+            &["--cron", "0 0 * * *", "--timezone", "Europe/Lubljana"],
+            "Europe/Ljubljana",
+        ),
         (&["--every", "1ms"], "--every"),
         (&["nightly"], "nightly"),
     ] {

@@ -13,8 +13,10 @@ mod process;
 mod target;
 
 mod bad_configuration;
+mod dst_table;
 mod graceful_stop;
 mod leader_takeover;
+mod main_job;
 mod publish;
 mod reload;
 mod two_processes;

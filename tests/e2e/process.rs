@@ -68,19 +68,23 @@ impl Place {
             .current_dir(self.path())
             .env_clear()
             .envs(self.environment.iter().cloned())
+            // Demos find each other there.
+            .env("TMPDIR", self.path())
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
     }
 
-    /// Starts the binary, which goes on running.
+    /// Starts the binary, which goes on running. Its log is what it says on both streams.
     pub(crate) fn start(&self, args: &[&str]) -> Process {
         let mut command = self.command(args);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        let data = BufReader::new(child.stdout.take().unwrap());
         let lines = BufReader::new(child.stderr.take().unwrap());
         let log = Log::default();
         let tasks = Tasks::new();
+        tasks.spawn(log.clone().read(data));
         tasks.spawn(log.clone().read(lines));
         Process {
             child,
