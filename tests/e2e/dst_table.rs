@@ -4,9 +4,17 @@ use serde_json::Value;
 
 use crate::process::Place;
 
-/// Cron, zone, after, and what follows. Sources: the time zone database; the rule that a time in a
+/// Cron, zone, after, and what follows: local time and what the clocks did to it.
+type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+/// Sources: the time zone database; the rule that a time in a
 /// gap fires once at its end, and one in a fold the first time only.
-const TABLE: &[(&str, &str, &str, &[(&str, &str)])] = &[
+const TABLE: &[Row] = &[
     // The clocks go forward at 02:00 on 29 March 2026.
     (
         "30 2 * * *",

@@ -41,7 +41,7 @@ impl Destination {
                 };
                 let list: List<wire::Destination> = answer.read()?;
                 let table = table(&list.items, desk.now());
-                let none = "no destinations yet: one is known once something was sent to it";
+                let none = "the configuration has no destinations";
                 desk.printer.table(table, none)
             }
             Self::Enable { names } => {

@@ -36,11 +36,11 @@ Examples:
   windlass dlq list --kind send_email --from 1d
   windlass dlq list --replayed --all --json")]
 pub(crate) struct List {
-    #[command(flatten)]
-    filter: FilterFlags,
     /// Also those that were replayed.
     #[arg(long)]
     replayed: bool,
+    #[command(flatten)]
+    filter: FilterFlags,
     #[command(flatten)]
     page: Page,
 }

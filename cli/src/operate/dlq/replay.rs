@@ -35,8 +35,6 @@ pub(crate) struct Replay {
     /// The dead letters' ids.
     #[arg(value_name = "ID", value_parser = checked::<JobId>)]
     ids: Vec<JobId>,
-    #[command(flatten)]
-    filter: FilterFlags,
     /// All that were not replayed yet, up to the limit.
     #[arg(long, conflicts_with_all = ["ids", "FilterFlags"])]
     all: bool,
@@ -54,6 +52,8 @@ pub(crate) struct Replay {
     /// Other args instead of those it died with, for one id.
     #[arg(long, value_name = "JSON", requires = "ids", value_parser = json)]
     args: Option<Box<RawValue>>,
+    #[command(flatten)]
+    filter: FilterFlags,
 }
 
 /// The body of the request.

@@ -44,14 +44,14 @@ pub(crate) struct Submit {
     /// What it carries: JSON, @FILE, or - for standard input [default: {}].
     #[arg(value_name = "ARGS", allow_negative_numbers = true)]
     args: Option<String>,
-    #[command(flatten)]
-    options: Options,
     /// Follows the job until it ends; exits with 0 when it completed, else with 1.
     #[arg(long)]
     watch: bool,
     /// Submits many: a job as JSON on each line of this file, or of standard input for -.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "args", "watch", "Options"])]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
 }
 
 /// What is said of a job beside its kind and args.
