@@ -173,6 +173,15 @@ impl Clock {
         }
     }
 
+    /// The time of a manual clock. A store whose clock is in its server takes the server's when
+    /// there is none.
+    pub fn set_by_hand(&self) -> Option<Timestamp> {
+        match &self.0 {
+            Source::System => None,
+            Source::Manual(_) => Some(self.now()),
+        }
+    }
+
     /// Moves a manual clock; the system's clock stays as it is.
     pub fn advance(&self, length: Duration) {
         if let Source::Manual(micros) = &self.0 {

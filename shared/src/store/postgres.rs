@@ -1,0 +1,245 @@
+//! The Postgres store: PostgreSQL 14 and later, for any number of processes on any number of
+//! machines. What differs from other stores, and why.
+//!
+//! # Jobs in bulk
+//!
+//! The law of the schema (`migrations/postgres`): no row is updated at job rate. A job that runs
+//! as planned has one row of its own, its body, which is written once. It stands in a *chunk* of
+//! up to 64 available jobs, in the *lease* of a batch that was claimed together, in the record of
+//! a batch that was settled together. Whatever is special about a job gives it a row of its own.
+//! That is an order of magnitude less to write than a row per job and state, and leaves almost
+//! nothing for vacuum to clean.
+//!
+//! # One statement a call
+//!
+//! Every call is one statement, mostly one of the functions of the schema: one round trip, one
+//! transaction, and nothing that a pooler between us and the server could tear apart
+//! ([`database`]).
+//!
+//! # Lists
+//!
+//! Ids are ordered by the time they were made, so lists run by id, and need no index of their own.
+
+mod buffer;
+mod cancel;
+mod claim;
+mod database;
+mod duty;
+mod enqueue;
+mod error;
+mod leader;
+mod list;
+mod queue;
+mod replay;
+mod row;
+mod schedule;
+mod settle;
+mod stored;
+mod worker;
+
+use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
+    DestinationRecord, Durability, DutyStore, ElectParams, Election, Enqueued, Entry, EntryId,
+    Error, Fate, HeartbeatParams, Hints, JobStore, LeaderStore, ListParams, Note, Promoted,
+    PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick, Replay,
+    Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
+    Settled, Store, Tick, Wake, Wakeups, WorkStore,
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    job::{ClaimedJob, JobDetail, JobId, JobSummary, NewJob, QueueName, name::Label},
+    lease::{WorkerId, WorkerInfo, WorkerRecord},
+    page::Page,
+};
+use database::Database;
+
+const NOW: &str = include_str!("postgres/sql/now.sql");
+
+/// A store on a PostgreSQL server.
+#[derive(Debug)]
+pub struct PostgresStore {
+    database: Arc<Database>,
+    hints: Hints,
+}
+#[async_trait]
+impl JobStore for PostgresStore {
+    async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
+        enqueue::enqueue(self, jobs).await
+    }
+
+    async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobDetail>>> {
+        stored::get(self, ids).await
+    }
+
+    async fn list(&self, params: ListParams) -> Result<Page<JobSummary>> {
+        list::list(self, params).await
+    }
+
+    async fn cancel(&self, params: CancelParams) -> Result<Vec<Cancelled>> {
+        cancel::cancel(self, params).await
+    }
+
+    async fn run_now(&self, ids: Vec<JobId>) -> Result<Vec<RunNow>> {
+        cancel::run_now(self, ids).await
+    }
+
+    async fn replay(&self, replays: Vec<Replay>) -> Result<Vec<Replayed>> {
+        replay::replay(self, replays).await
+    }
+}
+
+#[async_trait]
+impl WorkStore for PostgresStore {
+    async fn register(&self, info: WorkerInfo, lease: Duration) -> Result<WorkerId> {
+        worker::register(self, info, lease).await
+    }
+
+    async fn claim(&self, params: ClaimParams) -> Result<Vec<ClaimedJob>> {
+        claim::claim(self, params).await
+    }
+
+    async fn settle(&self, items: Vec<Settle>) -> Result<Vec<Settled>> {
+        settle::settle(self, items).await
+    }
+
+    async fn heartbeat(&self, params: HeartbeatParams) -> Result<Beat> {
+        worker::heartbeat(self, params).await
+    }
+
+    async fn cancels(&self, worker: WorkerId) -> Result<Vec<(JobId, String)>> {
+        worker::cancels(self, worker).await
+    }
+
+    async fn leave(&self, worker: WorkerId) -> Result<u64> {
+        worker::leave(self, worker).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>> {
+        worker::list(self).await
+    }
+}
+
+#[async_trait]
+impl DutyStore for PostgresStore {
+    async fn promote(&self, limit: usize) -> Result<Promoted> {
+        duty::promote(self, limit).await
+    }
+
+    async fn rescue(&self, params: RescueParams) -> Result<Rescued> {
+        duty::rescue(self, params).await
+    }
+
+    async fn prune(&self, params: PruneParams) -> Result<Pruned> {
+        duty::prune(self, params).await
+    }
+}
+
+#[async_trait]
+impl QueueStore for PostgresStore {
+    async fn queues(&self) -> Result<Vec<QueueRecord>> {
+        queue::list(self).await
+    }
+
+    async fn set_paused(&self, queue: QueueName, paused: bool) -> Result<()> {
+        queue::set_paused(self, queue, paused).await
+    }
+}
+
+#[async_trait]
+impl ScheduleStore for PostgresStore {
+    async fn put_schedule(&self, params: PutSchedule) -> Result<ScheduleRecord> {
+        schedule::put(&self.database, params).await
+    }
+
+    async fn remove_schedule(&self, name: Label) -> Result<()> {
+        schedule::remove(&self.database, name).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        schedule::list(&self.database).await
+    }
+
+    async fn set_schedule_paused(&self, name: Label, paused: bool) -> Result<()> {
+        schedule::set_paused(&self.database, name, paused).await
+    }
+
+    async fn record_tick(&self, params: RecordTick) -> Result<Tick> {
+        schedule::record_tick(self, params).await
+    }
+
+    async fn ticks(&self, name: Label, limit: usize) -> Result<Vec<Tick>> {
+        schedule::ticks(&self.database, name, limit).await
+    }
+}
+
+#[async_trait]
+impl LeaderStore for PostgresStore {
+    async fn elect(&self, params: ElectParams) -> Result<Election> {
+        leader::elect(&self.database, params).await
+    }
+
+    async fn resign(&self, role: String, candidate: String, term: u64) -> Result<()> {
+        leader::resign(&self.database, role, candidate, term).await
+    }
+
+    async fn leader(&self, role: String) -> Result<Option<Election>> {
+        leader::leader(&self.database, role).await
+    }
+}
+
+#[async_trait]
+impl BufferStore for PostgresStore {
+    async fn append(&self, params: AppendParams) -> Result<u64> {
+        buffer::append(&self.database, params).await
+    }
+
+    async fn peek(&self, destination: Label, limit: usize) -> Result<Vec<Entry>> {
+        buffer::peek(&self.database, destination, limit).await
+    }
+
+    async fn resolve(&self, destination: Label, fates: Vec<(EntryId, Fate)>) -> Result<()> {
+        buffer::resolve(&self.database, destination, fates).await
+    }
+
+    async fn receipts(&self, origin: JobId) -> Result<Vec<Receipt>> {
+        buffer::receipts(&self.database, origin).await
+    }
+
+    async fn destinations(&self) -> Result<Vec<DestinationRecord>> {
+        buffer::destinations(&self.database).await
+    }
+
+    async fn note(&self, destination: Label, note: Note) -> Result<()> {
+        buffer::note(&self.database, destination, note).await
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "postgres",
+            durability: Durability::Disk,
+            shared_by_processes: true,
+            shared_by_machines: true,
+            wake: Wake::Everywhere,
+            transactional_enqueue: true,
+        }
+    }
+
+    async fn now(&self) -> Result<Timestamp> {
+        let rows = self.database.read(NOW, |call| call.bind(self.database.now()));
+        row::get(&database::only(rows.await?)?, 0)
+    }
+
+    fn wakeups(&self) -> Wakeups {
+        self.hints.listen()
+    }
+
+    async fn close(&self) {
+        self.database.close().await;
+    }
+}
