@@ -43,6 +43,7 @@ pub mod memory;
 pub mod migrate;
 mod open;
 mod params;
+pub mod postgres;
 pub mod sqlite;
 mod url;
 

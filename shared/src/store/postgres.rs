@@ -29,6 +29,7 @@ mod enqueue;
 mod error;
 mod leader;
 mod list;
+mod opts;
 mod queue;
 mod replay;
 mod row;
@@ -38,12 +39,13 @@ mod stored;
 mod worker;
 
 use async_trait::async_trait;
-use std::{sync::Arc, time::Duration};
+use sqlx::postgres::PgConnectOptions;
+use std::time::Duration;
 
 use super::{
     AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
     DestinationRecord, Durability, DutyStore, ElectParams, Election, Enqueued, Entry, EntryId,
-    Error, Fate, HeartbeatParams, Hints, JobStore, LeaderStore, ListParams, Note, Promoted,
+    Fate, HeartbeatParams, Hint, Hints, JobStore, LeaderStore, ListParams, Note, Promoted,
     PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick, Replay,
     Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
     Settled, Store, Tick, Wake, Wakeups, WorkStore,
@@ -61,9 +63,36 @@ const NOW: &str = include_str!("postgres/sql/now.sql");
 /// A store on a PostgreSQL server.
 #[derive(Debug)]
 pub struct PostgresStore {
-    database: Arc<Database>,
+    database: Database,
     hints: Hints,
+    memory: claim::Memory,
+    folding: duty::Folding,
 }
+
+impl PostgresStore {
+    /// A store on the server and database that the options name, whose schema is there.
+    pub fn connect(options: PgConnectOptions, connections: u32, clock: Clock) -> Self {
+        Self {
+            database: Database::new(options, connections, clock),
+            hints: Hints::default(),
+            memory: claim::Memory::default(),
+            folding: duty::Folding::default(),
+        }
+    }
+
+    /// The server's clock.
+    async fn server_now(&self) -> Result<Timestamp> {
+        let rows = self
+            .database
+            .read(NOW, |call| call.bind(self.database.now()));
+        row::get(&database::only(rows.await?)?, 0)
+    }
+
+    fn hint(&self, hint: Hint) {
+        self.hints.give(hint);
+    }
+}
+
 #[async_trait]
 impl JobStore for PostgresStore {
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
@@ -231,8 +260,7 @@ impl Store for PostgresStore {
     }
 
     async fn now(&self) -> Result<Timestamp> {
-        let rows = self.database.read(NOW, |call| call.bind(self.database.now()));
-        row::get(&database::only(rows.await?)?, 0)
+        self.server_now().await
     }
 
     fn wakeups(&self) -> Wakeups {

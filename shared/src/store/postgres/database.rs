@@ -10,7 +10,13 @@ use sqlx::{
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow, Postgres},
     query::Query,
 };
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use super::error;
 use crate::{
@@ -43,12 +49,20 @@ enum Effect {
 pub(super) struct Database {
     pool: PgPool,
     clock: Clock,
+    /// Counts the connections that were opened.
+    opened: Arc<AtomicU64>,
 }
 
 impl Database {
     /// A pool of at most `connections`, which are opened as they are needed.
     pub(super) fn new(options: PgConnectOptions, connections: u32, clock: Clock) -> Self {
+        let opened = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&opened);
         let pool = PgPoolOptions::new()
+            .after_connect(move |_, _| {
+                counter.fetch_add(1, Ordering::SeqCst);
+                Box::pin(async { Ok(()) })
+            })
             .max_connections(connections)
             .acquire_timeout(ACQUIRE)
             .idle_timeout(Duration::from_mins(5))
@@ -56,7 +70,17 @@ impl Database {
             // round trip.
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        Self { pool, clock }
+        Self {
+            pool,
+            clock,
+            opened,
+        }
+    }
+
+    /// Changes whenever a connection is opened. What is remembered of the server from an earlier
+    /// epoch may have been undone by a crash.
+    pub(super) fn epoch(&self) -> u64 {
+        self.opened.load(Ordering::SeqCst)
     }
 
     /// What a statement takes for now: null, which is the server's clock, except in tests.
@@ -99,7 +123,6 @@ impl Database {
                 Ok(rows) => return Ok(rows),
                 Err(failed) => failed,
             };
-            // A connection that died while it lay idle fails at once: another one may do.
             if error::lost_race(&failed) && races < RACES {
                 races += 1;
                 tokio::time::sleep(pause(races)).await;

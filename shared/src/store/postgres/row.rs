@@ -5,8 +5,7 @@ use sqlx::{
     encode::IsNull,
     error::BoxDynError,
     postgres::{
-        PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo, PgValueRef, Postgres,
-        types::Oid,
+        PgArgumentBuffer, PgHasArrayType, PgRow, PgTypeInfo, PgValueRef, Postgres, types::Oid,
     },
 };
 use std::time::Duration;
@@ -41,6 +40,15 @@ pub(super) fn short(number: impl TryInto<i32>) -> i32 {
 /// checks.
 pub(super) fn micros(length: Duration) -> i64 {
     integer(length.as_micros())
+}
+
+/// Text as Postgres keeps it, which takes every character but NUL.
+pub(super) fn text(given: &str) -> std::borrow::Cow<'_, str> {
+    if given.contains('\0') {
+        given.replace('\0', "\u{fffd}").into()
+    } else {
+        given.into()
+    }
 }
 
 /// The value in a column.

@@ -1,0 +1,2 @@
+-- Stops jobs.
+select windlass.cancel($1, $2, $3)

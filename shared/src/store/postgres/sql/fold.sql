@@ -1,0 +1,2 @@
+-- Adds up what was counted.
+select windlass.fold()

@@ -1,0 +1,2 @@
+-- Bodies below an id, newest first; by the primary keys of the partitions.
+select id from windlass.job where id < $1 order by id desc limit $2

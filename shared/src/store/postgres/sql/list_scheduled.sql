@@ -1,0 +1,2 @@
+-- Jobs that wait for their time below an id, newest first; by the primary key.
+select id from windlass.scheduled where id < $1 order by id desc limit $2

@@ -1,0 +1,26 @@
+-- Every queue by name: how many jobs are in each state, and since when the oldest is available.
+with held as materialized (
+  select c.queue_id, c.state, sum(c.n)::bigint as n
+  from (
+    select queue_id, state, n from windlass.counter
+    union all
+    select queue_id, state, n from windlass.delta
+  ) c
+  group by c.queue_id, c.state
+)
+select q.name, q.paused_at,
+  array(
+    select coalesce((select h.n from held h where h.queue_id = q.id and h.state = s), 0)
+    from generate_series(0, 7) s order by s
+  ),
+  (
+    select min(first.available_at)
+    from generate_series(0, 19) lane
+    cross join lateral (
+      select r.available_at from windlass.ready r
+      where r.queue_id = q.id and r.lane = lane
+      order by r.xid, r.no limit 1
+    ) first
+  )
+from windlass.queue q
+order by q.name

@@ -1,0 +1,9 @@
+-- Pauses or resumes a queue; answers its number if it is known. Pausing again keeps the first time.
+-- A claim that is under way ends first, so that nothing is claimed once this is answered.
+update windlass.queue
+set paused_at = case when $3 then coalesce(paused_at, $1, clock_timestamp()) end
+where id = (
+  select q.id
+  from (select id, windlass.lock_queue(id) from windlass.queue where name = $2 collate "C") q
+)
+returning id
