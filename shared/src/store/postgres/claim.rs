@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{PostgresStore, opts::Opts, row::integer};
+use super::{PostgresStore, opts::Opts, row::{integer, short}};
 use crate::{
     job::{Args, ClaimedJob, JobId, Kind, QueueName},
     lease::{LeaseToken, WorkerId},
@@ -27,6 +27,9 @@ const WORKER_ALIVE: &str = include_str!("sql/worker_alive.sql");
 
 /// How long marks are used before a scan starts at the beginning again.
 const MARKS_LAST: Duration = Duration::from_mins(1);
+
+/// Most jobs that one claim hands out.
+const MOST: usize = 100_000;
 
 /// What this process remembers of its claims.
 #[derive(Debug, Default)]
@@ -116,7 +119,7 @@ pub(super) async fn claim(store: &PostgresStore, params: ClaimParams) -> Result<
             .bind(number)
             .bind(&queues)
             .bind(&most)
-            .bind(super::row::short(params.max))
+            .bind(bounded(params.max))
             .bind(&start.marks)
             .bind(&start.stragglers);
         *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(start.epoch);
@@ -147,6 +150,11 @@ pub(super) async fn claim(store: &PostgresStore, params: ClaimParams) -> Result<
         store.memory.used(worker, params.claim);
     }
     Ok(jobs)
+}
+
+/// A limit of the caller's within what one answer may hold.
+fn bounded(limit: usize) -> i32 {
+    short(limit.min(MOST))
 }
 
 /// What the worker still holds of a claim whose number was used; of an older one, nothing.
