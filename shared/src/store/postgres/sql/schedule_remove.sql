@@ -1,0 +1,3 @@
+-- Forgets a schedule and its ticks.
+-- $1 name
+select windlass.remove_schedule($1)
