@@ -1,0 +1,167 @@
+//! Schedules and their ticks.
+
+use sqlx::postgres::PgRow;
+
+use super::{
+    PostgresStore,
+    database::{Database, only},
+    enqueue::{self, Body},
+    row::{get, integer},
+};
+use crate::{
+    job::{JobId, State, name::Label},
+    store::{
+        Error, Hint, PutSchedule, RecordTick, Result, ScheduleRecord, Tick, TickDecision,
+        TickStatus,
+    },
+};
+
+const SCHEDULE_LIST: &str = include_str!("sql/schedule_list.sql");
+const SCHEDULE_PUT: &str = include_str!("sql/schedule_put.sql");
+const SCHEDULE_REMOVE: &str = include_str!("sql/schedule_remove.sql");
+const SCHEDULE_PAUSE: &str = include_str!("sql/schedule_pause.sql");
+const SCHEDULE_RESUME: &str = include_str!("sql/schedule_resume.sql");
+const TICK_LIST: &str = include_str!("sql/tick_list.sql");
+const TICK_RECORD: &str = include_str!("sql/tick_record.sql");
+
+/// How the statuses of ticks are kept; the schema names these numbers as well.
+const FIRED: i16 = 1;
+const HELD: i16 = 2;
+const SKIPPED: i16 = 3;
+
+/// See [`crate::store::ScheduleStore::put_schedule`].
+pub(super) async fn put(database: &Database, params: PutSchedule) -> Result<ScheduleRecord> {
+    let rows = database.write(SCHEDULE_PUT, |call| {
+        call.bind(database.now())
+            .bind(params.name.clone())
+            .bind(params.definition.clone().into_bytes())
+            .bind(params.rewind)
+    });
+    record(&only(rows.await?)?)
+}
+
+/// See [`crate::store::ScheduleStore::remove_schedule`].
+pub(super) async fn remove(database: &Database, name: Label) -> Result<()> {
+    let rows = database.write(SCHEDULE_REMOVE, |call| call.bind(name.clone()));
+    rows.await.map(drop)
+}
+
+/// See [`crate::store::ScheduleStore::schedules`].
+pub(super) async fn list(database: &Database) -> Result<Vec<ScheduleRecord>> {
+    let rows = database.read(SCHEDULE_LIST, |call| call).await?;
+    rows.iter().map(record).collect()
+}
+
+/// See [`crate::store::ScheduleStore::set_schedule_paused`].
+pub(super) async fn set_paused(database: &Database, name: Label, paused: bool) -> Result<()> {
+    let sql = if paused {
+        SCHEDULE_PAUSE
+    } else {
+        SCHEDULE_RESUME
+    };
+    let rows = database.write(sql, |call| call.bind(database.now()).bind(name.clone()));
+    match rows.await?.first() {
+        Some(_) => Ok(()),
+        None => Err(unknown(&name)),
+    }
+}
+
+/// See [`crate::store::ScheduleStore::record_tick`].
+pub(super) async fn record_tick(store: &PostgresStore, params: RecordTick) -> Result<Tick> {
+    let RecordTick {
+        schedule,
+        at,
+        decision,
+    } = params;
+    let (status, reason, job) = match decision {
+        TickDecision::Fire(job) => {
+            enqueue::check(store, std::slice::from_ref(&*job)).await?;
+            (FIRED, None, Some(Body::of(&job, None)))
+        }
+        TickDecision::Hold => (HELD, None, None),
+        TickDecision::Skip(reason) => (SKIPPED, Some(reason.into_bytes()), None),
+    };
+    let database = &store.database;
+    let rows = database.write(TICK_RECORD, |call| {
+        let job = job.as_ref();
+        call.bind(database.now())
+            .bind(schedule.clone())
+            .bind(at)
+            .bind(status)
+            .bind(reason.clone())
+            .bind(job.map(|job| job.id))
+            .bind(job.map(|job| job.queue.clone()))
+            .bind(job.map(|job| job.priority))
+            .bind(job.map(|job| job.max_attempts))
+            .bind(job.and_then(|job| job.run_at))
+            .bind(job.and_then(|job| job.delay_us))
+            .bind(job.map(|job| job.kind.clone()))
+            .bind(job.map(|job| job.args.clone()))
+            .bind(job.and_then(|job| job.opts.clone()))
+    });
+    let rows = rows.await?;
+    let row = rows.first().ok_or_else(|| unknown(&schedule))?;
+    if let Some(job) = job {
+        give_hint(store, job, get(row, 5)?);
+    }
+    tick(row)
+}
+
+/// Tells of a job that was accepted; other answers of `windlass.accept_one` are no states.
+fn give_hint(store: &PostgresStore, job: Body, accepted: Option<i16>) {
+    match accepted.and_then(|number| super::row::state(number).ok()) {
+        Some(State::Available) => store.hints.give(Hint::Available(job.queue)),
+        Some(State::Scheduled) => store.hints.give(Hint::Scheduled),
+        _ => {}
+    }
+}
+
+/// See [`crate::store::ScheduleStore::ticks`].
+pub(super) async fn ticks(database: &Database, name: Label, limit: usize) -> Result<Vec<Tick>> {
+    let rows = database.read(TICK_LIST, |call| {
+        call.bind(name.clone()).bind(integer(limit))
+    });
+    rows.await?.iter().map(tick).collect()
+}
+
+fn unknown(name: &Label) -> Error {
+    Error::NotFound {
+        what: "schedule",
+        name: name.to_string(),
+    }
+}
+
+fn record(row: &PgRow) -> Result<ScheduleRecord> {
+    let (fired_at, fired_job): (Option<_>, Option<_>) = (get(row, 5)?, get(row, 6)?);
+    Ok(ScheduleRecord {
+        name: get(row, 0)?,
+        definition: text(row, 1)?.unwrap_or_default(),
+        cursor: get(row, 2)?,
+        fired: fired_at.zip(fired_job),
+        held: get(row, 7)?,
+        paused_at: get(row, 3)?,
+        updated_at: get(row, 4)?,
+    })
+}
+
+fn tick(row: &PgRow) -> Result<Tick> {
+    let job: Option<JobId> = get(row, 2)?;
+    let status = match (get(row, 1)?, job) {
+        (FIRED, Some(job)) => TickStatus::Fired(job),
+        (HELD, _) => TickStatus::Held,
+        (SKIPPED, _) => TickStatus::Skipped(text(row, 3)?.unwrap_or_default()),
+        (other, _) => return Err(Error::corrupt(format!("{other} is no status of a tick"))),
+    };
+    Ok(Tick {
+        at: get(row, 0)?,
+        status,
+        recorded_at: get(row, 4)?,
+    })
+}
+
+/// The text in a column that keeps it as bytes, because it may hold a NUL.
+pub(super) fn text(row: &PgRow, column: usize) -> Result<Option<String>> {
+    let bytes: Option<Vec<u8>> = get(row, column)?;
+    let text = bytes.map(String::from_utf8).transpose();
+    text.map_err(|error| Error::corrupt(format!("a text is no UTF-8: {error}")))
+}
