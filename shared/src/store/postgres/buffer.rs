@@ -10,9 +10,7 @@ use super::{
 };
 use crate::{
     job::{JobId, name::Label},
-    store::{
-        AppendParams, DestinationRecord, Entry, EntryId, Error, Fate, Note, Receipt, Result,
-    },
+    store::{AppendParams, DestinationRecord, Entry, EntryId, Error, Fate, Note, Receipt, Result},
 };
 
 const ENTRY_APPEND: &str = include_str!("sql/entry_append.sql");
