@@ -145,16 +145,21 @@ fn destination(row: &PgRow) -> Result<DestinationRecord> {
 
 /// See [`crate::store::BufferStore::note`].
 pub(super) async fn note(database: &Database, destination: Label, note: Note) -> Result<()> {
-    let (sql, why) = match note {
-        Note::Succeeded => (DESTINATION_SUCCEEDED, None),
-        Note::Failed(how) => (DESTINATION_FAILED, Some(how.into_bytes())),
-        Note::Disable(why) => (DESTINATION_DISABLE, Some(why.into_bytes())),
-        Note::Enable => (DESTINATION_ENABLE, None),
+    let sql = match note {
+        Note::Succeeded => DESTINATION_SUCCEEDED,
+        Note::Failed(_) => DESTINATION_FAILED,
+        Note::Disable(_) => DESTINATION_DISABLE,
+        Note::Enable => DESTINATION_ENABLE,
     };
     let rows = database.write(sql, |call| {
-        call.bind(database.now())
-            .bind(destination.clone())
-            .bind(why.clone())
+        let call = call.bind(destination.clone());
+        match &note {
+            Note::Enable => call,
+            Note::Succeeded => call.bind(database.now()),
+            Note::Failed(why) | Note::Disable(why) => {
+                call.bind(database.now()).bind(why.clone().into_bytes())
+            }
+        }
     });
     rows.await.map(drop)
 }
