@@ -39,10 +39,12 @@
 mod capabilities;
 mod error;
 mod hints;
+mod ladder;
 pub mod memory;
 pub mod migrate;
 mod open;
 mod params;
+pub mod postgres;
 pub mod sqlite;
 mod url;
 
