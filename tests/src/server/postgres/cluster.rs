@@ -73,7 +73,7 @@ impl Cluster {
     /// The URL of a database on the server that runs on it.
     pub(super) fn url(&self, port: u16) -> String {
         let word = fs::read_to_string(self.password_file()).unwrap_or_default();
-        format!("postgres://{USER}:{word}@127.0.0.1:{port}/postgres")
+        format!("postgres://{USER}:{word}@127.0.0.1:{port}/postgres?sslmode=disable")
     }
 
     /// Starts a server that is a child of this process.
