@@ -77,6 +77,11 @@ async fn may_create(url: &str) -> Result<(), String> {
 async fn of_the_run() -> String {
     let home = home();
     fs::create_dir_all(&home).unwrap();
+    assert!(
+        cluster::is_ours(&home),
+        "{} is somebody else's",
+        home.display()
+    );
     let lock = File::create(home.join("lock")).unwrap();
     lock.lock().unwrap();
     let cluster = Cluster::at(home.join("data"));

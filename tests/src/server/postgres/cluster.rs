@@ -136,10 +136,20 @@ impl Cluster {
     }
 }
 
-/// Whether whoever runs the tests is root: whatever it makes is root's.
-pub(super) fn is_root() -> bool {
+/// Whoever runs the tests: whatever it makes is its own.
+fn this_user() -> u32 {
     let made = tempfile::tempfile().unwrap();
-    made.metadata().unwrap().uid() == 0
+    made.metadata().unwrap().uid()
+}
+
+pub(super) fn is_root() -> bool {
+    this_user() == 0
+}
+
+/// Whether a directory is this user's, and one: others may write beside it.
+pub(super) fn is_ours(dir: &Path) -> bool {
+    let told = fs::symlink_metadata(dir).unwrap();
+    told.is_dir() && told.uid() == this_user()
 }
 
 /// Gives a file or a directory to the user who runs servers.
