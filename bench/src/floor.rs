@@ -2,7 +2,7 @@
 //! statements: insert; then, in two transactions, mark a batch as taken and delete it. No leases,
 //! no retries, no history, no ids made by the caller: no job queue can be faster on this store.
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use rusqlite::{Connection, params};
 use std::{collections::VecDeque, path::Path, time::Instant};
 
@@ -54,8 +54,8 @@ impl Floor {
     }
 }
 
-pub(crate) fn run(url: &str, options: &Options) -> anyhow::Result<Option<Report>> {
-    let floor = measure(url, options)?;
+pub(crate) async fn run(url: &str, options: &Options) -> anyhow::Result<Option<Report>> {
+    let floor = measure(url, options).await?;
     let mut report = Report::default();
     report.add("scenario", "floor");
     report.add("jobs", options.jobs);
@@ -65,15 +65,15 @@ pub(crate) fn run(url: &str, options: &Options) -> anyhow::Result<Option<Report>
     Ok(Some(report))
 }
 
-pub(crate) fn measure(url: &str, options: &Options) -> anyhow::Result<Floor> {
+pub(crate) async fn measure(url: &str, options: &Options) -> anyhow::Result<Floor> {
     ensure!(
         options.jobs > 0 && options.batch > 0,
         "--jobs and --batch must be at least 1"
     );
-    let place = Place::new(url)?;
-    match place.file() {
-        Some(path) => sqlite(&path, options),
-        None => Ok(memory(options)),
+    match Place::new(url).await? {
+        Place::Memory => Ok(memory(options)),
+        Place::File(dir) => sqlite(&dir.path().join("floor.db"), options),
+        Place::Server(_) => bail!("there is no floor for a server yet"),
     }
 }
 

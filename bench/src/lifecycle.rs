@@ -49,12 +49,12 @@ pub(crate) async fn run(url: &str, options: &Options) -> anyhow::Result<Option<R
         "--jobs and --batch must be at least 1"
     );
     let floor = if options.with_floor {
-        Some(floor::measure(url, &options.into())?)
+        Some(floor::measure(url, &options.into()).await?)
     } else {
         None
     };
-    let place = Place::new(url)?;
-    let store = place.open()?;
+    let place = Place::new(url).await?;
+    let store = place.open().await?;
     let cpu = process::cpu_seconds();
 
     let enqueue_s = enqueue(&store, options).await?;

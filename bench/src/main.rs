@@ -19,8 +19,8 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     scenario: Scenario,
-    /// Where jobs are kept: `memory:`, `sqlite:///path/to/file.db`. A store of its own is made beside
-    /// what is named, and removed afterwards.
+    /// Where jobs are kept: `memory:`, `sqlite:///path/to/file.db`, `postgres://user@host/database`. A
+    /// store of its own is made beside what is named, and removed afterwards.
     #[arg(long, global = true, default_value = "memory:")]
     store: String,
     /// Prints one JSON object instead of a table.
@@ -48,7 +48,7 @@ fn main() -> anyhow::Result<()> {
     let report = runtime.block_on(async {
         match cli.scenario {
             Scenario::Lifecycle(options) => lifecycle::run(&cli.store, &options).await,
-            Scenario::Floor(options) => floor::run(&cli.store, &options),
+            Scenario::Floor(options) => floor::run(&cli.store, &options).await,
             Scenario::Pickup(options) => pickup::run(&cli.store, &options).await,
             Scenario::Produce(options) => pickup::produce(&cli.store, &options).await,
         }

@@ -35,8 +35,8 @@ pub(crate) struct Options {
 
 /// Runs the worker here and the producer in another process.
 pub(crate) async fn run(url: &str, options: &Options) -> anyhow::Result<Option<Report>> {
-    let place = Place::new(url)?;
-    let store = place.open()?;
+    let place = Place::new(url).await?;
+    let store = place.open().await?;
     ensure!(
         store.capabilities().shared_by_processes,
         "pickup needs a store that two processes share, such as sqlite:///tmp/bench.db",
@@ -56,7 +56,7 @@ pub(crate) async fn run(url: &str, options: &Options) -> anyhow::Result<Option<R
     let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
     tasks.spawn(worker.run(shutdown.clone()));
 
-    let commits = producer(place.url(), options).await?;
+    let commits = producer(&place.url(), options).await?;
     let deadline = Instant::now() + Duration::from_secs(10);
     let started = || starts.lock().unwrap_or_else(PoisonError::into_inner).len();
     while started() < commits.len() && Instant::now() < deadline {
@@ -122,7 +122,7 @@ pub(crate) async fn produce(url: &str, options: &Options) -> anyhow::Result<Opti
         (1..=100_000).contains(&options.rate),
         "--rate must be between 1 and 100000"
     );
-    let store = store::open(url)?;
+    let store = store::open(url).await?;
     let clock = Clock::system();
     let interval = Duration::from_secs(1) / options.rate;
     let started = tokio::time::Instant::now();

@@ -1,61 +1,63 @@
 //! A store of its own for every run.
 
 use anyhow::{Context as _, bail};
-use shared::{clock::Clock, store::Store};
+use shared::{
+    clock::Clock,
+    store::{Store, StoreUrl, postgres::admin::Scratch, redacted_url},
+};
 use std::{path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 
 /// A place for a store that goes away with this value.
-pub(crate) struct Place {
-    url: String,
-    _dir: Option<TempDir>,
+pub(crate) enum Place {
+    /// This process.
+    Memory,
+    /// A new directory.
+    File(TempDir),
+    /// A new database.
+    Server(Scratch),
 }
 
 impl Place {
-    /// A place of its own: a new directory beside the file that the URL names.
-    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let Some(path) = sqlite_path(url) else {
-            if url == "memory:" {
-                return Ok(Self {
-                    url: url.to_owned(),
-                    _dir: None,
-                });
+    /// A place of its own: a new directory beside the file that the URL names, or a new database on
+    /// the server of the one that it names.
+    pub(crate) async fn new(url: &str) -> anyhow::Result<Self> {
+        match url.parse() {
+            Ok(StoreUrl::Memory) => Ok(Self::Memory),
+            Ok(StoreUrl::Sqlite(path)) => {
+                let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+                let parent = parent
+                    .map_or_else(|| PathBuf::from("."), PathBuf::from)
+                    .canonicalize()?;
+                let dir = tempfile::Builder::new()
+                    .prefix("windlass-bench-")
+                    .tempdir_in(parent)?;
+                Ok(Self::File(dir))
             }
-            bail!("cannot measure {url:?}; memory: and sqlite://FILE are known");
-        };
-        let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let parent = parent
-            .map_or_else(|| PathBuf::from("."), PathBuf::from)
-            .canonicalize()?;
-        let dir = tempfile::Builder::new()
-            .prefix("windlass-bench-")
-            .tempdir_in(parent)?;
-        let url = format!("sqlite://{}", dir.path().join("bench.db").display());
-        Ok(Self {
-            url,
-            _dir: Some(dir),
-        })
+            Ok(StoreUrl::Postgres(address)) => {
+                let scratch = Scratch::new(address.expose(), "windlass_bench", None).await;
+                let scratch = scratch.with_context(|| format!("cannot measure on {address}"))?;
+                Ok(Self::Server(scratch))
+            }
+            Err(why) => bail!("--store {why}"),
+        }
     }
 
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Memory => "memory:".to_owned(),
+            Self::File(dir) => format!("sqlite://{}", dir.path().join("bench.db").display()),
+            Self::Server(scratch) => scratch.url().to_owned(),
+        }
     }
 
-    /// The file, if the store is one.
-    pub(crate) fn file(&self) -> Option<PathBuf> {
-        sqlite_path(&self.url)
-    }
-
-    pub(crate) fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
-        open(&self.url)
+    pub(crate) async fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
+        open(&self.url()).await
     }
 }
 
 /// Opens the store that another process made.
-pub(crate) fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
-    shared::store::open(url, Clock::system()).with_context(|| format!("cannot open {url}"))
-}
-
-fn sqlite_path(url: &str) -> Option<PathBuf> {
-    url.strip_prefix("sqlite://").map(PathBuf::from)
+pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
+    let opened = shared::store::open(url, Clock::system()).await;
+    opened.with_context(|| format!("cannot open {}", redacted_url(url)))
 }

@@ -89,7 +89,8 @@ pub(crate) struct ConfigFlags {
     /// The configuration file [default: ./windlass.toml if it is there].
     #[arg(long, short, value_name = "FILE", env = "WINDLASS_CONFIG")]
     config: Option<PathBuf>,
-    /// Where jobs are kept: `sqlite://FILE`, or `memory:` for trying out [key: store.url].
+    /// Where jobs are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE`, or `memory:` for
+    /// trying out [key: store.url].
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// Which log lines: error, warn, info, debug, trace [key: logs.filter].

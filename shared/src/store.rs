@@ -28,7 +28,8 @@
 //! were put off (due later, retried, snoozed, rescued) join where the store likes, and are never
 //! starved by their peers. A job that is handed back keeps its place.
 //!
-//! Lists run newest first, by acceptance; of one batch the last job is the newest.
+//! Lists run newest first: by acceptance, where of one batch the last job is the newest, or by id
+//! ([`Capabilities::list_order`]), which for the ids that one process makes is the same.
 //!
 //! # What is not promised
 //!
@@ -39,6 +40,7 @@
 mod capabilities;
 mod error;
 mod hints;
+mod ladder;
 pub mod memory;
 pub mod migrate;
 mod open;
@@ -49,7 +51,7 @@ mod url;
 
 use async_trait::async_trait;
 
-pub use capabilities::{Capabilities, Durability, Wake};
+pub use capabilities::{Capabilities, Durability, ListOrder, Wake};
 pub use error::{Error, Result};
 pub use hints::{Hint, Hints, Wakeups};
 pub use open::open;

@@ -186,7 +186,7 @@ macro_rules! for_each_case {
                 a_listener_that_sleeps_is_told_that_it_missed_something,
                 every_listener_is_told;
             list:
-                jobs_come_newest_first_by_acceptance,
+                jobs_come_newest_first_in_the_stores_order,
                 each_filter_lets_through_what_it_says,
                 a_list_tells_what_a_lookup_tells,
                 pages_join_without_a_gap_or_a_repetition,
@@ -244,4 +244,5 @@ macro_rules! suite {
 
 // One line per backend.
 for_each_case!(suite, memory);
+for_each_case!(suite, postgres);
 for_each_case!(suite, sqlite);

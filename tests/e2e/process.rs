@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use shared::shutdown::Tasks;
+use shared::{clock::Clock, shutdown::Tasks, store::sqlite::SqliteStore};
 use std::{
     path::Path,
     process::{ExitStatus, Stdio},
@@ -57,8 +57,8 @@ impl Place {
 
     /// The store of its processes, for looking into it beside them.
     pub(crate) fn store(&self) -> Arc<dyn shared::store::Store> {
-        let url = format!("sqlite://{}", self.path().join("windlass.db").display());
-        shared::store::open(&url, shared::clock::Clock::system()).unwrap()
+        let path = self.path().join("windlass.db");
+        SqliteStore::open(path, Clock::system()).unwrap()
     }
 
     fn command(&self, args: &[&str]) -> Command {

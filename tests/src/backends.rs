@@ -1,6 +1,7 @@
 //! The stores under test: for each one file that opens it clean and moves its clock.
 
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 
 use async_trait::async_trait;

@@ -16,6 +16,21 @@ pub mod faulty;
 pub mod harness;
 pub mod history;
 pub mod make;
+pub mod server;
 
 pub use backends::{Backend, Open};
 pub use harness::{Hand, Harness, run};
+
+/// Runs what is async to its end on a thread of its own: the one that asks may belong to an
+/// executor, and must not go on before it is done.
+fn apart<T: Send, F: Future<Output = T>>(run: impl FnOnce() -> F + Send) -> T {
+    let done = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build().unwrap();
+            runtime.block_on(run())
+        });
+        thread.join()
+    });
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

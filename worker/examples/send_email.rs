@@ -48,7 +48,7 @@ async fn send_email(ctx: Context, email: SendEmail) -> Result<Outcome> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let store = store::open("sqlite://send_email.db", Clock::system())?;
+    let store = store::open("sqlite://send_email.db", Clock::system()).await?;
 
     let email = SendEmail {
         to: "ada@example.com".to_owned(),

@@ -117,7 +117,7 @@ impl Status {
 }
 
 fn store_url(config: &ConfigFlags) -> Result<String> {
-    Ok(config.load()?.config.store.url.to_string())
+    Ok(config.load()?.config.store.address())
 }
 
 fn print_json(steps: &[Step]) -> Result {

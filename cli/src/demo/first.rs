@@ -120,7 +120,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_has_not_ended_by_the_deadline_is_told_as_it_stands() {
-        let store = store::open("memory:", Clock::system()).unwrap();
+        let store = store::open("memory:", Clock::system()).await.unwrap();
         let first = First::enqueue(&*store, ([127, 0, 0, 1], 1).into())
             .await
             .unwrap();
@@ -136,7 +136,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_waited_for_once_both_have_ended_or_draining_begins() {
-        let store = store::open("memory:", Clock::system()).unwrap();
+        let store = store::open("memory:", Clock::system()).await.unwrap();
         let first = First::enqueue(&*store, ([127, 0, 0, 1], 1).into())
             .await
             .unwrap();

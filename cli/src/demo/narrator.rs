@@ -134,7 +134,7 @@ mod tests {
 
     #[tokio::test]
     async fn jobs_are_told_once_and_only_a_few_at_once() {
-        let store = store::open("memory:", Clock::system()).unwrap();
+        let store = store::open("memory:", Clock::system()).await.unwrap();
         let mut narrator = Narrator {
             store: Arc::clone(&store),
             known: BTreeSet::new(),

@@ -8,7 +8,7 @@ use shared::{
     clock::Clock,
     config::{Config, Current, Layers, Live, Loaded},
     shutdown::{Shutdown, Tasks},
-    store::{self, Store, redacted_url},
+    store::{self, Store},
     telemetry::Telemetry,
 };
 use std::{
@@ -273,14 +273,12 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
     )?)
 }
 
-/// Opens the store on a thread that may block.
+/// Opens the store.
 async fn open_store(config: &Config, roles: Roles) -> Result<Arc<dyn Store>> {
-    let url = config.store.url.to_string();
-    let shown = redacted_url(&url);
-    let opened = tokio::task::spawn_blocking(move || store::open(&url, Clock::system())).await;
-    let store = opened
-        .context("opening the store panicked")?
-        .map_err(|error| Failure::from(error).about(&format!("cannot open {shown}")))?;
+    let shown = &config.store.url;
+    let opened = store::open(&config.store.address(), Clock::system()).await;
+    let store =
+        opened.map_err(|error| Failure::from(error).about(&format!("cannot open {shown}")))?;
     if !store.capabilities().shared_by_processes && roles != Roles::ALL {
         let why = format!(
             "{shown} is seen by one process alone, and this one would be {roles}: run all roles \

@@ -18,7 +18,7 @@ use super::{
     tree::{Node, Table},
 };
 
-pub(super) use secret::{PREVIOUS_SECRET, SECRET, SecretKeys, TOKEN, variable};
+pub(super) use secret::{PASSWORD, PREVIOUS_SECRET, SECRET, SecretKeys, TOKEN, variable};
 pub(super) use value::{FromNode, FromText, Limited};
 
 mod secret;

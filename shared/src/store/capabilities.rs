@@ -24,6 +24,16 @@ pub enum Wake {
     Everywhere,
 }
 
+/// The order of lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListOrder {
+    /// By acceptance.
+    Acceptance,
+    /// By id, which is by the time at which its maker made it.
+    Id,
+}
+
 /// What a store can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -38,6 +48,8 @@ pub struct Capabilities {
     pub shared_by_machines: bool,
     /// How workers are woken.
     pub wake: Wake,
+    /// What lists are ordered by, newest first.
+    pub list_order: ListOrder,
     /// Whether jobs can be enqueued in the caller's own database transaction.
     pub transactional_enqueue: bool,
 }

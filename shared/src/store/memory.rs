@@ -39,9 +39,9 @@ use std::{
 use super::{
     AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
     DestinationRecord, Durability, DutyStore, ElectParams, Election, Enqueued, Entry, EntryId,
-    Error, Fate, HeartbeatParams, Hints, JobStore, LeaderStore, ListParams, Note, Promoted,
-    PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick, Replay,
-    Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
+    Error, Fate, HeartbeatParams, Hints, JobStore, LeaderStore, ListOrder, ListParams, Note,
+    Promoted, PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick,
+    Replay, Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
     Settled, Store, Tick, Wake, Wakeups, WorkStore,
 };
 use crate::{
@@ -283,6 +283,7 @@ impl Store for MemoryStore {
             shared_by_processes: false,
             shared_by_machines: false,
             wake: Wake::Local,
+            list_order: ListOrder::Acceptance,
             transactional_enqueue: false,
         }
     }

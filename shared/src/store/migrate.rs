@@ -1,11 +1,12 @@
 //! Schemas by URL: what `windlass migrate` shows and does, for whichever store the URL names.
 //!
-//! Stores that live in a file migrate by themselves when they are opened; this is for looking at
-//! a store without opening it, and for doing the step at a time of one's choice.
+//! Stores migrate by themselves when they are opened; this is for looking at a store without opening
+//! it, and for doing the step at a time of one's choice, by a user who may. A store that has
+//! everything is opened without a write, so the user who runs jobs on a server need not be that one.
 
 use crate::{
     clock::Timestamp,
-    store::{Result, StoreUrl, open, sqlite},
+    store::{Result, StoreUrl, open, postgres, sqlite},
 };
 
 /// One migration of a store.
@@ -24,10 +25,10 @@ pub struct Step {
 }
 
 /// Where the store stands: every migration that it has or that this program knows, in order.
-/// Empty for a store that has no schema. Changes nothing, and makes no file.
+/// Empty for a store that never has a schema. Changes nothing, and makes no file.
 ///
 /// # Errors
-/// [`crate::store::Error::Invalid`] when the URL will not do, `Corrupt` when the store is of
+/// [`crate::store::Error::Invalid`] when the URL or what it leads to will not do, `Corrupt` when the store is of
 /// another version that this program must keep away from, `Unavailable` when it cannot be reached.
 ///
 /// # Cancel safety
@@ -36,11 +37,12 @@ pub async fn status(url: &str) -> Result<Vec<Step>> {
     match open::parse(url)? {
         StoreUrl::Memory => Ok(Vec::new()),
         StoreUrl::Sqlite(path) => sqlite::blocking(move || sqlite::migration_status(&path)).await,
+        StoreUrl::Postgres(address) => postgres::migration_status(&address).await,
     }
 }
 
-/// Brings the store to the newest schema; answers the steps that it took, none when it was there
-/// already. With `dry_run` the steps are tried and taken back.
+/// Brings the store to the newest schema; answers the steps that it took, at `now`, none when it was
+/// there already. With `dry_run` the steps are tried and taken back.
 ///
 /// # Errors
 /// As for [`status`]; nothing is changed then.
@@ -53,6 +55,7 @@ pub async fn up(url: &str, now: Timestamp, dry_run: bool) -> Result<Vec<Step>> {
         StoreUrl::Sqlite(path) => {
             sqlite::blocking(move || sqlite::migrate_up(&path, now, dry_run)).await
         }
+        StoreUrl::Postgres(address) => postgres::migrate_up(&address, now, dry_run).await,
     }
 }
 

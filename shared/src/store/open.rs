@@ -5,20 +5,30 @@ use std::sync::Arc;
 use crate::{
     clock::Clock,
     job::Invalid,
-    store::{Result, Store, StoreUrl, memory::MemoryStore, sqlite::SqliteStore},
+    store::{
+        Result, Store, StoreUrl,
+        memory::MemoryStore,
+        postgres::PostgresStore,
+        sqlite::{self, SqliteStore},
+    },
 };
 
-/// Opens the store that `url` names, and brings its schema up where that is done at once. Blocks
-/// for as long as the disk takes.
+/// Opens the store that `url` names, and brings its schema up.
 ///
 /// # Errors
-/// [`crate::store::Error::Invalid`] when the URL or the file will not do, with what would;
+/// [`crate::store::Error::Invalid`] when the URL, the file or the server will not do, with what would;
 /// `Corrupt` when the store is damaged or of another version; `Unavailable` when it cannot be used
 /// for now.
-pub fn open(url: &str, clock: Clock) -> Result<Arc<dyn Store>> {
+///
+/// # Cancel safety
+/// The schema is brought up or not; nothing else is changed.
+pub async fn open(url: &str, clock: Clock) -> Result<Arc<dyn Store>> {
     match parse(url)? {
         StoreUrl::Memory => Ok(Arc::new(MemoryStore::new(clock))),
-        StoreUrl::Sqlite(path) => Ok(SqliteStore::open(path, clock)?),
+        StoreUrl::Sqlite(path) => {
+            Ok(sqlite::blocking(move || SqliteStore::open(path, clock)).await?)
+        }
+        StoreUrl::Postgres(address) => Ok(PostgresStore::open(&address, clock).await?),
     }
 }
 
@@ -31,16 +41,19 @@ pub(super) fn parse(url: &str) -> Result<StoreUrl, Invalid> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_url_opens_the_store_that_it_names() {
+    #[tokio::test]
+    async fn a_url_opens_the_store_that_it_names() {
         let dir = tempfile::tempdir().unwrap();
         let file = format!("sqlite://{}", dir.path().join("jobs.db").display());
         for (url, name) in [("memory:", "memory"), (&*file, "sqlite")] {
-            let store = open(url, Clock::system()).unwrap();
+            let store = open(url, Clock::system()).await.unwrap();
             assert_eq!(store.capabilities().name, name);
         }
         let url = format!("sqlite://{}", dir.path().join("none/jobs.db").display());
-        let refused = open(&url, Clock::system()).err().map(|e| e.to_string());
+        let refused = open(&url, Clock::system())
+            .await
+            .err()
+            .map(|e| e.to_string());
         assert!(refused.is_some_and(|why| why.contains("make it first")));
     }
 }

@@ -20,15 +20,19 @@
 //!
 //! Ids are ordered by the time they were made, so lists run by id, and need no index of their own.
 
+mod address;
+pub mod admin;
 mod buffer;
 mod cancel;
 mod claim;
+mod connect;
 mod database;
 mod duty;
 mod enqueue;
 mod error;
 mod leader;
 mod list;
+mod migrate;
 mod opts;
 mod queue;
 mod replay;
@@ -39,24 +43,26 @@ mod stored;
 mod worker;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgConnectOptions;
-use std::time::Duration;
+use sqlx::Connection;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
     DestinationRecord, Durability, DutyStore, ElectParams, Election, Enqueued, Entry, EntryId,
-    Fate, HeartbeatParams, Hint, Hints, JobStore, LeaderStore, ListParams, Note, Promoted,
-    PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick, Replay,
-    Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
-    Settled, Store, Tick, Wake, Wakeups, WorkStore,
+    Fate, HeartbeatParams, Hint, Hints, JobStore, LeaderStore, ListOrder, ListParams, Note,
+    Promoted, PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick,
+    Replay, Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
+    Settled, Store, Tick, Wake, Wakeups, WorkStore, migrate::Step,
 };
 use crate::{
     clock::{Clock, Timestamp},
-    job::{ClaimedJob, JobDetail, JobId, JobSummary, NewJob, QueueName, name::Label},
+    job::{ClaimedJob, Invalid, JobDetail, JobId, JobSummary, NewJob, QueueName, name::Label},
     lease::{WorkerId, WorkerInfo, WorkerRecord},
     page::Page,
 };
 use database::Database;
+
+pub use address::Address;
 
 const NOW: &str = include_str!("postgres/sql/now.sql");
 
@@ -70,14 +76,28 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// A store on the server and database that the options name, whose schema is there.
-    pub fn connect(options: PgConnectOptions, connections: u32, clock: Clock) -> Self {
-        Self {
-            database: Database::new(options, connections, clock),
+    /// Goes to the server once, brings the schema up unless it is, and opens the store. Further
+    /// connections are opened as they are needed.
+    ///
+    /// # Errors
+    /// `Invalid` when the address, the server or the user will not do, with what would; `Corrupt`
+    /// when the database has a schema that this program must keep away from; `Unavailable` when
+    /// the server cannot be reached for now.
+    ///
+    /// # Cancel safety
+    /// The schema is brought up or not.
+    pub async fn open(address: &Address, clock: Clock) -> Result<Arc<Self>> {
+        let mut connection = connect::connect(address).await?;
+        migrate::up(&mut connection, clock.set_by_hand(), false).await?;
+        connection.close().await?;
+        let options = address.options();
+        let options = options.map_err(|why| Invalid::new("store.url", why))?;
+        Ok(Arc::new(Self {
+            database: Database::new(options, address.pool_max(), clock),
             hints: Hints::default(),
             memory: claim::Memory::default(),
             folding: duty::Folding::default(),
-        }
+        }))
     }
 
     /// The server's clock.
@@ -91,6 +111,26 @@ impl PostgresStore {
     fn hint(&self, hint: Hint) {
         self.hints.give(hint);
     }
+}
+
+/// See [`super::migrate::status`].
+pub(super) async fn migration_status(address: &Address) -> Result<Vec<Step>> {
+    let mut connection = connect::connect(address).await?;
+    let steps = migrate::status(&mut connection).await?;
+    connection.close().await?;
+    Ok(steps)
+}
+
+/// See [`super::migrate::up`].
+pub(super) async fn migrate_up(
+    address: &Address,
+    now: Timestamp,
+    dry_run: bool,
+) -> Result<Vec<Step>> {
+    let mut connection = connect::connect(address).await?;
+    let steps = migrate::up(&mut connection, Some(now), dry_run).await?;
+    connection.close().await?;
+    Ok(steps)
 }
 
 #[async_trait]
@@ -255,6 +295,7 @@ impl Store for PostgresStore {
             shared_by_processes: true,
             shared_by_machines: true,
             wake: Wake::Everywhere,
+            list_order: ListOrder::Id,
             transactional_enqueue: true,
         }
     }

@@ -4,13 +4,28 @@ use serde::{Serialize, Serializer};
 use std::{fmt, path::PathBuf};
 use url::Url;
 
-/// The address of a store.
+use super::postgres::Address;
+
+/// The address of a store. Printed and serialised without a password; [`StoreUrl::expose`] tells
+/// all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// `sqlite://PATH`: a file, its path taken as it is written.
     Sqlite(PathBuf),
+    /// `postgres://USER@HOST:PORT/DATABASE`: a database on a server.
+    Postgres(Address),
     /// `memory:`: this process.
     Memory,
+}
+
+impl StoreUrl {
+    /// All of it, a password as well: what opens the store.
+    pub fn expose(&self) -> String {
+        match self {
+            Self::Postgres(address) => address.expose().to_owned(),
+            Self::Sqlite(_) | Self::Memory => self.to_string(),
+        }
+    }
 }
 
 impl Default for StoreUrl {
@@ -23,6 +38,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(address) => address.fmt(f),
             Self::Memory => f.write_str("memory:"),
         }
     }
@@ -40,10 +56,13 @@ impl std::str::FromStr for StoreUrl {
     /// # Errors
     /// What would be right. Never repeats the text: addresses of servers hold passwords.
     fn from_str(text: &str) -> Result<Self, String> {
-        const RIGHT: &str = "\"sqlite://windlass.db\", \"sqlite:///var/lib/windlass.db\" or \
-                             \"memory:\" would be right";
+        const RIGHT: &str = "\"sqlite://windlass.db\", \"sqlite:///var/lib/windlass.db\", \
+                             \"postgres://user@db.example/windlass\" or \"memory:\" would be right";
         if text == "memory:" {
             return Ok(Self::Memory);
+        }
+        if Address::is_meant(text) {
+            return text.parse().map(Self::Postgres);
         }
         match text.strip_prefix("sqlite://") {
             Some("") => Err(format!("names no file; {RIGHT}")),
@@ -64,7 +83,7 @@ impl std::str::FromStr for StoreUrl {
 }
 
 fn known_elsewhere(scheme: &str) -> bool {
-    ["postgres", "postgresql", "redis", "rediss", "mysql", "file"].contains(&scheme)
+    ["redis", "rediss", "mysql", "file"].contains(&scheme)
 }
 
 /// The URL as it may be printed: without what proves who one is.
@@ -118,8 +137,15 @@ mod tests {
             ("sqlite:///a b/ü.db", StoreUrl::Sqlite("/a b/ü.db".into())),
         ] {
             assert_eq!(text.parse::<StoreUrl>(), Ok(url.clone()));
-            assert_eq!(url.to_string(), text);
+            assert_eq!(
+                (url.to_string(), url.expose()),
+                (text.to_owned(), text.to_owned())
+            );
         }
+        let server: StoreUrl = "postgres://u:hunter2@h/d".parse().unwrap();
+        assert_eq!(server.expose(), "postgres://u:hunter2@h/d");
+        assert_eq!(server.to_string(), "postgres://u:[redacted]@h/d");
+        assert!(!format!("{server:?}").contains("hunter2"));
         for (text, reason) in [
             ("", "no store's address"),
             ("windlass.db", "no store's address"),
@@ -127,7 +153,8 @@ mod tests {
             ("sqlite://", "no file"),
             ("sqlite://dir/", "a directory"),
             ("sqlite://a.db?mode=ro", "no options"),
-            ("postgres://u:hunter2@h/d", "does not have"),
+            ("redis://u:hunter2@h/0", "does not have"),
+            ("postgres://u:hunter2@h:x/d", "invalid port"),
         ] {
             let refused = text.parse::<StoreUrl>().unwrap_err();
             assert!(refused.contains(reason), "{text}: {refused}");

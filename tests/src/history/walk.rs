@@ -4,7 +4,7 @@ mod besides;
 mod duty;
 mod work;
 
-use std::{collections::BTreeSet, fmt::Debug};
+use std::{cmp::Reverse, collections::BTreeSet, fmt::Debug};
 
 use super::{
     ledger::Ledger,
@@ -14,11 +14,11 @@ use super::{
 use crate::{Harness, backends};
 use shared::{
     clock::Clock,
-    job::{JobId, NewJob, State},
+    job::{JobId, JobSummary, NewJob, State},
     lease::{LeaseToken, WorkerId},
     store::{
-        CancelParams, Enqueued, Error, Filter, JobStore, QueueStore, Replay, Replayed, Result,
-        Store, memory::MemoryStore,
+        CancelParams, Enqueued, Error, Filter, JobStore, ListOrder, QueueStore, Replay, Replayed,
+        Result, Store, memory::MemoryStore,
     },
 };
 
@@ -89,7 +89,8 @@ impl Walk {
     /// Compares everything that can be seen.
     pub(super) async fn look(&mut self) -> Agreed {
         let reference = Snapshot::of(&self.reference, &self.known).await;
-        let reference = reference.map_err(|error| format!("the reference: {error}"))?;
+        let mut reference = reference.map_err(|error| format!("the reference: {error}"))?;
+        self.in_order(&mut reference.list);
         let tested = Snapshot::of(&*self.tested.store, &self.known).await;
         let tested = tested.map_err(|error| format!("the store: {error:?}"))?;
         self.ledger.check(&reference)?;
@@ -153,9 +154,19 @@ impl Walk {
     }
 
     async fn list(&mut self, filter: Filter, limit: usize) -> Agreed {
-        let reference = snapshot::list(&self.reference, &filter, limit).await;
+        let mut reference = snapshot::list(&self.reference, &filter, limit).await;
+        if let Ok(jobs) = &mut reference {
+            self.in_order(jobs);
+        }
         let tested = snapshot::list(&*self.tested.store, &filter, limit).await;
         equal(reference, tested).map(drop)
+    }
+
+    /// A list of the reference's in the order of the tested store's.
+    fn in_order(&self, jobs: &mut [JobSummary]) {
+        if self.store().capabilities().list_order == ListOrder::Id {
+            jobs.sort_by_key(|job| Reverse(job.id));
+        }
     }
 
     fn offered(&mut self, id: JobId) {

@@ -30,6 +30,7 @@ macro_rules! cold {
 cold!(
     // Jobs do not move.
     store.url,
+    store.password,
     // A listener is bound once, and its layers are put together once.
     api.listen,
     api.max_body,

@@ -36,6 +36,12 @@ pub(in crate::config) const PREVIOUS_SECRET: SecretKeys = SecretKeys {
     file: "previous_secret_file",
 };
 
+/// The password of a store on a server.
+pub(in crate::config) const PASSWORD: SecretKeys = SecretKeys {
+    inline: "password",
+    file: "password_file",
+};
+
 impl Reader<'_> {
     /// The secret, which must be somewhere.
     pub(in crate::config) fn required_secret(&self, keys: SecretKeys) -> Option<Secret> {

@@ -187,3 +187,33 @@ fn headers_that_are_secrets_come_from_the_environment() {
         assert!(!told[0].contains("hunter2"), "{told:?}");
     }
 }
+
+#[test]
+fn the_password_of_a_store_is_put_into_its_address_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("p"), "hunter2/\n").unwrap();
+    let variable = "WINDLASS__STORE__PASSWORD";
+    let url = "store.url = 'postgres://u@h/d?pool_max=3'";
+    let file = format!("{url}\nstore.password_file = 'DIR/p'");
+    let inline = url.replace("u@", "u:hunter2%2F@");
+    for (file, environment) in [
+        (&*file, &[][..]),
+        (url, &[(variable, "hunter2/")]),
+        (&inline, &[]),
+    ] {
+        let loaded = load_in(folder.path(), file, environment).unwrap();
+        let address = loaded.config.store.address();
+        assert_eq!(address, "postgres://u:hunter2%2F@h/d?pool_max=3");
+        let shown = format!("{loaded:?}{}", show::render(&loaded));
+        assert!(shown.contains("@h/d?pool_max=3"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    for (file, problem) in [
+        (&*inline, "store.url holds a password too"),
+        ("", "the store that store.url names has none"),
+    ] {
+        assert_eq!(faults_with(file, &[(variable, "hunter2")]).len(), 1);
+        let told = faults_with(file, &[(variable, "hunter2")]).remove(0);
+        assert!(told.contains(problem), "{told}");
+    }
+}

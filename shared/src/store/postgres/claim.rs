@@ -14,7 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{PostgresStore, opts::Opts, row::{integer, short}};
+use super::{
+    PostgresStore,
+    opts::Opts,
+    row::{integer, short},
+};
 use crate::{
     job::{Args, ClaimedJob, JobId, Kind, QueueName},
     lease::{LeaseToken, WorkerId},
@@ -105,10 +109,7 @@ pub(super) async fn claim(store: &PostgresStore, params: ClaimParams) -> Result<
     }
     let wants: Vec<&Want> = params.wants.iter().filter(|want| want.max > 0).collect();
     let queues: Vec<&str> = wants.iter().map(|want| want.queue.as_str()).collect();
-    let most: Vec<i32> = wants
-        .iter()
-        .map(|want| super::row::short(want.max))
-        .collect();
+    let most: Vec<i32> = wants.iter().map(|want| short(want.max)).collect();
     let started = Mutex::new(None);
     let rows = store.database.write(CLAIM, |call| {
         // The connection is there already: no epoch begins between this look and the claim.

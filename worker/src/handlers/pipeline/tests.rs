@@ -14,7 +14,7 @@ use shared::{
     },
     job::{JobDetail, JobId, State},
     metric::Expression,
-    store::{CancelParams, ListParams},
+    store::{CancelParams, ListParams, sqlite::SqliteStore},
 };
 use std::time::Duration;
 
@@ -99,9 +99,8 @@ async fn numbers_are_collected_computed_and_published() {
 #[tokio::test]
 async fn a_store_that_is_a_file_makes_no_difference() {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/windlass.db", folder.path().display());
-    publishes(|config| World::with(config, |clock| shared::store::open(&url, clock).unwrap()))
-        .await;
+    let path = folder.path().join("windlass.db");
+    publishes(|config| World::with(config, |clock| SqliteStore::open(path, clock).unwrap())).await;
 }
 
 async fn publishes(world: impl FnOnce(Config) -> World) {

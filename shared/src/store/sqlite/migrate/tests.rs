@@ -2,8 +2,8 @@
 //! versions.
 
 use super::*;
-use crate::store::sqlite::connection;
-use std::{collections::BTreeSet, path::Path};
+use crate::store::{Error, sqlite::connection};
+use std::path::Path;
 use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
@@ -17,11 +17,7 @@ fn empty() -> (TempDir, Connection) {
 /// The ladder with one more rung than this program has.
 fn longer(text: &'static str) -> Vec<Migration> {
     let mut ladder = LADDER.to_vec();
-    ladder.push(Migration {
-        number: 9999,
-        name: "future",
-        text,
-    });
+    ladder.push(Migration::new("9999_future", text));
     ladder
 }
 
@@ -31,21 +27,7 @@ fn directory() -> &'static Path {
 
 #[test]
 fn the_ladder_is_the_directory() {
-    let files: BTreeSet<String> = std::fs::read_dir(directory())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != "schema.sql")
-        .collect();
-    let ladder = LADDER.map(|m| format!("{:04}_{}.sql", m.number, m.name));
-    assert_eq!(files, ladder.iter().cloned().collect());
-    assert!(ladder.is_sorted(), "{ladder:?}");
-    let numbers = LADDER.map(|m| m.number);
-    assert!(
-        numbers
-            .into_iter()
-            .zip(1..)
-            .all(|(number, place)| number == place)
-    );
+    ladder::hold_against(LADDER, directory());
 }
 
 #[test]

@@ -1,0 +1,174 @@
+//! The ladder of a database: what it has, and climbing the rest.
+
+use sqlx::{Connection, Executor, PgConnection};
+use std::error::Error as StdError;
+
+use super::{error, row};
+use crate::{
+    clock::Timestamp,
+    store::{
+        Error, Result,
+        ladder::{self, Applied, Migration, ladder},
+        migrate::Step,
+    },
+};
+
+const APPLIED: &str = include_str!("sql/migration_list.sql");
+const HAS_RECORD: &str = include_str!("sql/migration_table_exists.sql");
+const HAS_SCHEMA: &str = include_str!("sql/migration_schema_exists.sql");
+const LOCK: &str = include_str!("sql/migration_lock.sql");
+const RECORD: &str = include_str!("sql/migration_insert.sql");
+const SCHEMA: &str = include_str!("sql/migration_schema.sql");
+const TABLE: &str = include_str!("sql/migration_table.sql");
+
+/// Every migration this program knows, in order. A test holds it against the directory.
+const LADDER: &[Migration] = ladder!("postgres":
+    "0001_jobs",
+    "0002_enqueue",
+    "0003_claim",
+    "0004_settle",
+    "0005_schedules",
+    "0006_buffers",
+    "0007_operate",
+    "0008_duties",
+);
+
+/// What tells the schema at the top from any other.
+pub(super) fn fingerprint() -> String {
+    ladder::fingerprint(LADDER)
+}
+
+/// Where a database stands: every migration that it has or that this program knows, in order.
+///
+/// # Errors
+/// `Corrupt` when the database may not be used by this program.
+pub(super) async fn status(connection: &mut PgConnection) -> Result<Vec<Step>> {
+    ladder::status(LADDER, applied(connection).await?)
+}
+
+/// Climbs what is missing, all of it in one transaction; answers those rungs. With `dry_run`
+/// everything is tried and taken back. Safe beside others that do the same: one climbs, the
+/// others wait and find nothing left. `now` is when the rungs are said to be climbed; `None`: the
+/// server's time.
+///
+/// A database that has everything is looked at and nothing more, so that the user who runs jobs
+/// needs no right to change the schema.
+///
+/// # Errors
+/// `Corrupt` when the database may not be used by this program; `Invalid` when the user may not
+/// climb. Nothing is changed then.
+pub(super) async fn up(
+    connection: &mut PgConnection,
+    now: Option<Timestamp>,
+    dry_run: bool,
+) -> Result<Vec<Step>> {
+    if ladder::missing(LADDER, &applied(connection).await?)?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut transaction = connection.begin().await?;
+    let climbed = climb(&mut transaction, now).await;
+    if climbed.is_ok() && !dry_run {
+        let end = transaction.commit().await;
+        end.map_err(|failed| error::map(failed, true))?;
+    } else {
+        transaction.rollback().await?;
+    }
+    climbed
+}
+
+async fn climb(connection: &mut PgConnection, now: Option<Timestamp>) -> Result<Vec<Step>> {
+    sqlx::query(LOCK).execute(&mut *connection).await?;
+    let has_schema = sqlx::query(HAS_SCHEMA).fetch_one(&mut *connection).await?;
+    if !row::get::<bool>(&has_schema, 0)? {
+        sqlx::query(SCHEMA).execute(&mut *connection).await?;
+    }
+    sqlx::query(TABLE).execute(&mut *connection).await?;
+    let mut climbed = Vec::new();
+    // Somebody else may have climbed between the look and the lock.
+    for migration in ladder::missing(LADDER, &applied(connection).await?)? {
+        let file = sqlx::raw_sql(migration.text);
+        connection
+            .execute(file)
+            .await
+            .map_err(|failed| broken(&migration, failed))?;
+        let record = sqlx::query(RECORD)
+            .bind(row::short(migration.number))
+            .bind(migration.name)
+            .bind(migration.checksum())
+            .bind(migration.is_breaking())
+            .bind(now);
+        let recorded = record.fetch_one(&mut *connection).await?;
+        climbed.push(migration.step(Some(row::get(&recorded, 0)?)));
+    }
+    Ok(climbed)
+}
+
+/// What the database has, none when it has no schema.
+async fn applied(connection: &mut PgConnection) -> Result<Vec<Applied>> {
+    let has_record = sqlx::query(HAS_RECORD).fetch_one(&mut *connection).await?;
+    if !row::get::<bool>(&has_record, 0)? {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(APPLIED).fetch_all(&mut *connection).await?;
+    rows.iter()
+        .map(|applied| {
+            Ok(Applied {
+                number: u32::try_from(row::get::<i32>(applied, 0)?).unwrap_or(u32::MAX),
+                name: row::get(applied, 1)?,
+                checksum: row::get(applied, 2)?,
+                breaking: row::get(applied, 3)?,
+                at: row::get(applied, 4)?,
+            })
+        })
+        .collect()
+}
+
+/// The error of a file that the server refuses. What stands in its way is told, because nobody
+/// can know which it is: a table of that name, an extension that is missing.
+fn broken(migration: &Migration, failed: sqlx::Error) -> Error {
+    let Some(refused) = failed.as_database_error() else {
+        return error::map(failed, false);
+    };
+    let message = refused.message().to_owned();
+    match error::map(failed, false) {
+        Error::Corrupt { source, .. } => Error::Corrupt {
+            what: stuck(migration, &message),
+            source,
+        },
+        Error::Unavailable { source, .. } if !temporary(&*source) => Error::Corrupt {
+            what: stuck(migration, &message),
+            source: Some(source),
+        },
+        other => other,
+    }
+}
+
+fn stuck(migration: &Migration, message: &str) -> String {
+    let Migration { number, name, .. } = migration;
+    format!("its migration {number:04}_{name} cannot be applied: {message}")
+}
+
+/// Whether the server may take the same later: lost races, no room, locks, being shut down.
+fn temporary(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    let code = source
+        .downcast_ref::<sqlx::Error>()
+        .and_then(sqlx::Error::as_database_error)
+        .and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| {
+        ["40", "53", "55", "57"]
+            .iter()
+            .any(|class| code.starts_with(class))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_ladder_is_the_directory() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres");
+        ladder::hold_against(LADDER, Path::new(root));
+    }
+}

@@ -1,0 +1,2 @@
+-- Makes the schema that everything of ours lives in.
+create schema windlass

@@ -1,0 +1,70 @@
+//! The programs of PostgreSQL on this machine: where they are, or how they get there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use super::cluster::is_root;
+
+/// The directory with `initdb` and `postgres`.
+///
+/// # Panics
+/// When there is none and none can be installed, with what to install.
+pub(super) fn directory() -> PathBuf {
+    if let Some(found) = find() {
+        return found;
+    }
+    if is_root() && Path::new("/etc/debian_version").exists() {
+        install();
+        if let Some(found) = find() {
+            return found;
+        }
+    }
+    panic!(
+        "no PostgreSQL for the tests: name a server in WINDLASS_TEST_POSTGRES \
+         (postgres://user@host/database, of a user who may make databases), start one on \
+         127.0.0.1:5432, or install its programs, and the tests start one themselves: \
+         `apt-get install postgresql`, `dnf install postgresql-server`, `brew install postgresql`"
+    );
+}
+
+fn find() -> Option<PathBuf> {
+    let told = Command::new("pg_config").arg("--bindir").output().ok();
+    let told = told.and_then(|output| String::from_utf8(output.stdout).ok());
+    let told = told.map(|text| PathBuf::from(text.trim()));
+    let mut installed: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|release| release.path().join("bin"))
+        .collect();
+    // The newest first; all releases that will do have two digits.
+    installed.sort();
+    installed.reverse();
+    let path = std::env::split_paths(&path()).collect::<Vec<_>>();
+    let mut places = told.into_iter().chain(installed).chain(path);
+    places.find(|dir| dir.join("initdb").is_file() && dir.join("postgres").is_file())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where programs are is no setting of ours"
+)]
+fn path() -> std::ffi::OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+fn install() {
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let postgresql = ["install", "-y", "--no-install-recommends", "postgresql"];
+    if !apt(&postgresql) && apt(&["update"]) {
+        apt(&postgresql);
+    }
+}
