@@ -29,7 +29,7 @@ returns table (
   max_attempts smallint, opts text, progress bytea
 )
 language plpgsql stable rows 100
-set search_path = pg_catalog, pg_temp set enable_hashjoin = off set enable_mergejoin = off
+set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 begin
   return query
@@ -54,7 +54,7 @@ create function windlass.claim(
   max_attempts smallint, opts text, progress bytea
 )
 language plpgsql rows 100
-set search_path = pg_catalog, pg_temp set enable_hashjoin = off set enable_mergejoin = off
+set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare

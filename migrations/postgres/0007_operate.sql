@@ -8,7 +8,7 @@ returns table (
   worker_id bigint, replayed_as uuid, result bytea
 )
 language plpgsql stable rows 100
-set search_path = pg_catalog, pg_temp set enable_hashjoin = off set enable_mergejoin = off
+set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
@@ -54,7 +54,7 @@ returns table (
   error_attempt smallint, error_at timestamptz, error_worker bigint, error_failure text
 )
 language plpgsql stable rows 100
-set search_path = pg_catalog, pg_temp set enable_hashjoin = off set enable_mergejoin = off
+set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
@@ -286,7 +286,7 @@ returns table (
   error_attempts smallint[], error_ats timestamptz[], error_workers bigint[], error_failures text[]
 )
 language plpgsql stable rows 10
-set search_path = pg_catalog, pg_temp set enable_hashjoin = off set enable_mergejoin = off
+set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
@@ -315,7 +315,7 @@ end $$;
 create function windlass.list_available(p_below uuid, p_limit integer, p_queues integer[])
 returns setof uuid
 language plpgsql stable rows 100
-set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
 declare v_rows integer := 16; v_floor uuid; v_found integer;
 begin
   loop
@@ -339,7 +339,7 @@ end $$;
 create function windlass.list_finished(p_below uuid, p_limit integer)
 returns setof uuid
 language plpgsql stable rows 100
-set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
 declare v_rows integer := 4; v_floor uuid; v_found integer;
 begin
   loop

@@ -1,11 +1,15 @@
 //! What must hold whatever the reference says: rules that are checked from outside, by looking.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+};
 
 use super::snapshot::Snapshot;
 use shared::{
     clock::Timestamp,
     job::{JobDetail, JobId, State, Unique, UniquePolicy, attempt::MAX_KEPT},
+    store::ListOrder,
 };
 
 /// Crashes after which a history's rescue discards a job.
@@ -104,14 +108,17 @@ impl Ledger {
     }
 
     /// Looks at everything that can be seen of a store.
-    pub(super) fn check(&self, all: &Snapshot) -> Result<(), String> {
+    pub(super) fn check(&self, all: &Snapshot, order: ListOrder) -> Result<(), String> {
         let kept: Vec<JobId> = all.list.iter().map(|job| job.id).collect();
         let known: BTreeSet<JobId> = all.jobs.iter().flatten().map(|j| j.summary.id).collect();
         let newest_first = self.accepted.iter().rev();
-        let expected: Vec<JobId> = newest_first
+        let mut expected: Vec<JobId> = newest_first
             .filter(|id| known.contains(id))
             .copied()
             .collect();
+        if order == ListOrder::Id {
+            expected.sort_by_key(|id| Reverse(*id));
+        }
         if kept != expected {
             return Err("the list is not what was accepted, newest first".to_owned());
         }

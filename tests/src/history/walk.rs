@@ -93,9 +93,10 @@ impl Walk {
         self.in_order(&mut reference.list);
         let tested = Snapshot::of(&*self.tested.store, &self.known).await;
         let tested = tested.map_err(|error| format!("the store: {error:?}"))?;
-        self.ledger.check(&reference)?;
+        let order = self.store().capabilities().list_order;
+        self.ledger.check(&reference, order)?;
         reference.compare(&tested)?;
-        self.ledger.check(&tested)
+        self.ledger.check(&tested, order)
     }
 
     async fn apply(&mut self, op: Op) -> Agreed {
