@@ -15,10 +15,10 @@ select q.name, q.paused_at,
   ),
   (
     select min(first.available_at)
-    from generate_series(0, 19) lane
+    from generate_series(0, 19) l(no)
     cross join lateral (
       select r.available_at from windlass.ready r
-      where r.queue_id = q.id and r.lane = lane
+      where r.queue_id = q.id and r.lane = l.no
       order by r.xid, r.no limit 1
     ) first
   )
