@@ -327,11 +327,10 @@ declare
 begin
   <<workers>>
   for v_worker in select w.id from windlass.worker w where w.expires_at <= v_now order by w.id loop
-    -- A claim of this worker is under way, or somebody else rescues it.
-    continue when not pg_try_advisory_xact_lock(1463897687, (v_worker % 2147483647)::integer);
-    -- It may have been heard of meanwhile.
-    perform from windlass.worker w where w.id = v_worker and w.expires_at <= v_now
-      for update skip locked;
+    -- A claim of this worker that is under way ends first.
+    perform pg_advisory_xact_lock(1463897687, (v_worker % 2147483647)::integer);
+    -- It may have been heard of meanwhile, or rescued by somebody else.
+    perform from windlass.worker w where w.id = v_worker and w.expires_at <= v_now for update;
     continue when not found;
     worker := v_worker;
     loop
