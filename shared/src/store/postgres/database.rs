@@ -88,11 +88,6 @@ impl Database {
         self.clock.set_by_hand()
     }
 
-    /// The pool, for what is no call: the listener, the ladder.
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     /// The rows that a statement reads.
     pub(super) async fn read(
         &self,

@@ -15,7 +15,7 @@ use super::{
     stored,
 };
 use crate::{
-    job::{JobId, JobSummary, State},
+    job::{JobId, JobSummary, QueueName, State, Tag},
     page::{Cursor, LOOK_BUDGET, MAX_LIMIT, Page},
     store::{Filter, ListParams, Result},
 };
@@ -194,7 +194,7 @@ impl<'a> Ids<'a> {
         let limit = short(self.stride);
         let database = &self.store.database;
         let queues = || -> Option<Vec<&str>> {
-            let names = self.filter.queues.iter().map(|queue| queue.as_str());
+            let names = self.filter.queues.iter().map(QueueName::as_str);
             (!self.filter.queues.is_empty()).then(|| names.collect())
         };
         let rows = match lane {
@@ -203,7 +203,7 @@ impl<'a> Ids<'a> {
                 rows.await?
             }
             Lane::Tag => {
-                let tag = self.filter.tag.as_ref().map(|tag| tag.as_str());
+                let tag = self.filter.tag.as_ref().map(Tag::as_str);
                 let rows = database.read(LIST_TAG, |call| call.bind(below).bind(limit).bind(tag));
                 rows.await?
             }

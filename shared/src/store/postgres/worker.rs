@@ -7,7 +7,7 @@ use super::{
     row::{count, get, integer, micros, short},
 };
 use crate::{
-    job::JobId,
+    job::{JobId, QueueName},
     lease::{WorkerId, WorkerInfo, WorkerRecord},
     store::{Beat, Error, HeartbeatParams, Hint, Progress, Result},
 };
@@ -24,7 +24,7 @@ pub(super) async fn register(
     info: WorkerInfo,
     lease: Duration,
 ) -> Result<WorkerId> {
-    let queues: Vec<&str> = info.queues.iter().map(|queue| queue.as_str()).collect();
+    let queues: Vec<&str> = info.queues.iter().map(QueueName::as_str).collect();
     let written = serde_json::to_string(&info)
         .map_err(|error| Error::corrupt(format!("a worker has no JSON form: {error}")))?;
     let rows = store.database.write(WORKER_REGISTER, |call| {
