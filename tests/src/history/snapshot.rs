@@ -51,7 +51,7 @@ impl Snapshot {
             waiting.push(store.peek(label(name), 1000).await?);
         }
         let mut receipts = Vec::new();
-        let recent = known.ids.len().saturating_sub(40);
+        let recent = known.ids.len().saturating_sub(15);
         for origin in &known.ids[recent..] {
             receipts.push(store.receipts(*origin).await?);
         }
