@@ -45,7 +45,10 @@ pub fn open() -> Pin<Box<dyn Future<Output = Box<dyn Backend>> + Send>> {
     })
 }
 
+/// Commits do not wait for the disk: no case cuts the power.
 async fn open_at(url: &str, clock: &Clock) -> Arc<PostgresStore> {
+    let more = if url.contains('?') { '&' } else { '?' };
+    let url = format!("{url}{more}options[synchronous_commit]=off");
     let address: Address = url.parse().unwrap();
     PostgresStore::open(&address, clock.clone()).await.unwrap()
 }

@@ -21,12 +21,9 @@ use shared::store::postgres::admin::Admin;
 /// Names the server: a URL of a database on it, by a user who may make others.
 const NAMED: &str = "WINDLASS_TEST_POSTGRES";
 
-/// Where one is looked for that is not named, as whoever runs the tests and as the first user of
-/// every server. Not enciphered: that takes a tenth of a second per connection in a debug build.
-const HERE: [&str; 2] = [
-    "postgres://127.0.0.1:5432/postgres?sslmode=disable",
-    "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable",
-];
+/// Where one is looked for that is not named. Not enciphered: that takes a tenth of a second per
+/// connection in a debug build.
+const HERE: &str = "127.0.0.1:5432/postgres?sslmode=disable";
 
 /// How long a server may take to let one in.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,23 +38,30 @@ pub fn url() -> &'static str {
 }
 
 async fn find() -> String {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tests are told apart from the program by it"
-    )]
-    if let Ok(named) = std::env::var(NAMED) {
-        let may = may_create(&named).await;
-        return match may {
+    if let Some(named) = told(NAMED) {
+        return match may_create(&named).await {
             Ok(()) => named,
             Err(why) => panic!("{NAMED} names a server that will not do: {why}"),
         };
     }
-    for here in HERE {
-        if may_create(here).await.is_ok() {
-            return here.to_owned();
+    // Every server has a user of the one name or of the other.
+    let users = [Some("postgres".to_owned()), told("USER")];
+    for user in users.into_iter().flatten() {
+        let here = format!("postgres://{user}@{HERE}");
+        if may_create(&here).await.is_ok() {
+            return here;
         }
     }
     of_the_run().await
+}
+
+/// What the environment says.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what tests run on is no setting of the program"
+)]
+fn told(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
 }
 
 /// Whether a server lets us in and lets us make databases.

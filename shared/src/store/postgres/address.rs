@@ -33,6 +33,9 @@ const KNOWN: [&str; 17] = [
     "user",
 ];
 
+/// Whom the driver takes when neither the address nor PGUSER names anybody.
+const NOBODY: &str = "anonymous";
+
 /// The option that is ours: how many connections this process opens at most.
 const POOL_MAX: &str = "pool_max";
 
@@ -119,6 +122,9 @@ impl Address {
         keep_options(&mut url, |key| key != POOL_MAX);
         let options = PgConnectOptions::from_str(url.as_str())
             .map_err(|_| format!("cannot be read by the driver; {RIGHT}"))?;
+        if options.get_username() == NOBODY {
+            return Err(format!("names no user, and PGUSER is not set; {RIGHT}"));
+        }
         let named = options.get_application_name().is_some();
         let options = if named {
             options
@@ -280,6 +286,7 @@ mod tests {
     fn what_would_be_dropped_or_misread_is_refused_without_being_told() {
         for (text, reason) in [
             ("postgres:hunter2", "no address of a server"),
+            ("postgres://h/hunter2", "names no user"),
             ("postgres://u:hunter2@h/d x", "a space"),
             ("postgres://u:hunter2/x@h/d", "%2F"),
             ("postgres://u:5/hunter2@h/d", "%2F"),
@@ -312,8 +319,8 @@ mod tests {
         for (text, shown) in [
             ("postgres://u@h/d", "postgres://u:[redacted]@h/d"),
             (
-                "postgres:///d?host=/run",
-                "postgres:///d?host=%2Frun&password=[redacted]",
+                "postgres:///d?host=/run&user=u",
+                "postgres:///d?host=%2Frun&user=u&password=[redacted]",
             ),
         ] {
             let address = read(text);
