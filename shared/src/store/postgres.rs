@@ -30,6 +30,7 @@ mod database;
 mod duty;
 mod enqueue;
 mod error;
+mod gather;
 mod leader;
 mod list;
 mod migrate;
@@ -73,6 +74,7 @@ pub struct PostgresStore {
     hints: Hints,
     memory: claim::Memory,
     folding: duty::Folding,
+    gather: gather::Gather,
 }
 
 impl PostgresStore {
@@ -97,6 +99,7 @@ impl PostgresStore {
             hints: Hints::default(),
             memory: claim::Memory::default(),
             folding: duty::Folding::default(),
+            gather: gather::Gather::default(),
         }))
     }
 

@@ -5,7 +5,7 @@
 //! one of the ids is known already, or a job has a unique key, the batch is judged job by job.
 
 use super::{
-    PostgresStore, database, error,
+    PostgresStore, database, error, gather,
     opts::Opts,
     row::{get, micros, state},
 };
@@ -24,6 +24,15 @@ pub(super) async fn enqueue(store: &PostgresStore, jobs: Vec<NewJob>) -> Result<
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
+    if jobs.len() > gather::SMALL {
+        return accept(store, jobs).await;
+    }
+    let make = |jobs| accept(store, jobs);
+    store.gather.enqueue(jobs, make).await
+}
+
+/// Accepts jobs that were checked.
+async fn accept(store: &PostgresStore, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
     let batch = Batch::of(&jobs);
     if jobs.iter().all(|job| job.unique.is_none()) {
         match in_groups(store, &jobs, &batch).await {
