@@ -56,6 +56,7 @@ pub(crate) async fn run(url: &str, options: &Options) -> anyhow::Result<Option<R
     let place = Place::new(url).await?;
     let store = place.open().await?;
     let cpu = process::cpu_seconds();
+    let before = place.counters().await?;
 
     let enqueue_s = enqueue(&store, options).await?;
     let runs = Arc::new(Runs::new(options.jobs));
@@ -86,6 +87,18 @@ pub(crate) async fn run(url: &str, options: &Options) -> anyhow::Result<Option<R
         );
     }
     store.close().await;
+    if let Some((before, after)) = before.zip(place.counters().await?) {
+        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+        let per_job = |count: u64| count as f64 / as_f64(options.jobs);
+        report.add_f64(
+            "wal_bytes_per_job",
+            per_job(after.wal_bytes - before.wal_bytes),
+        );
+        report.add_f64(
+            "dead_tuples_per_job",
+            per_job(after.dead_tuples - before.dead_tuples),
+        );
+    }
     Ok(Some(report))
 }
 
@@ -117,7 +130,7 @@ async fn enqueue(store: &Arc<dyn Store>, options: &Options) -> anyhow::Result<f6
     Ok(started.elapsed().as_secs_f64())
 }
 
-fn job(index: usize, bytes: usize) -> anyhow::Result<NewJob> {
+pub(crate) fn job(index: usize, bytes: usize) -> anyhow::Result<NewJob> {
     let mut args = format!("{{\"index\":{index:>10},\"pad\":\"");
     let pad = bytes.saturating_sub(args.len() + 2);
     args.extend(std::iter::repeat_n('x', pad));

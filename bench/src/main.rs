@@ -4,7 +4,9 @@
     reason = "the report is what this program is for"
 )]
 
+mod backlog;
 mod floor;
+mod held;
 mod lifecycle;
 mod pickup;
 mod process;
@@ -37,6 +39,10 @@ enum Scenario {
     /// Time from an enqueue's commit to the start of its handler: idle workers, an open loop, the
     /// producer in another process.
     Pickup(pickup::Options),
+    /// How fast a large backlog drains at first and near its end, and how long looking takes then.
+    Backlog(backlog::Options),
+    /// Throughput and pages per claim while another session holds a snapshot open (Postgres).
+    HeldSnapshot(held::Options),
     /// The other process of `pickup`.
     #[command(hide = true)]
     Produce(pickup::Options),
@@ -50,6 +56,8 @@ fn main() -> anyhow::Result<()> {
             Scenario::Lifecycle(options) => lifecycle::run(&cli.store, &options).await,
             Scenario::Floor(options) => floor::run(&cli.store, &options).await,
             Scenario::Pickup(options) => pickup::run(&cli.store, &options).await,
+            Scenario::Backlog(options) => backlog::run(&cli.store, &options).await,
+            Scenario::HeldSnapshot(options) => held::run(&cli.store, &options).await,
             Scenario::Produce(options) => pickup::produce(&cli.store, &options).await,
         }
     })?;

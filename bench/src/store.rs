@@ -3,7 +3,11 @@
 use anyhow::{Context as _, bail};
 use shared::{
     clock::Clock,
-    store::{Store, StoreUrl, postgres::admin::Scratch, redacted_url},
+    store::{
+        Store, StoreUrl,
+        postgres::admin::{Admin, Counters, Scratch},
+        redacted_url,
+    },
 };
 use std::{path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -49,6 +53,17 @@ impl Place {
             Self::File(dir) => format!("sqlite://{}", dir.path().join("bench.db").display()),
             Self::Server(scratch) => scratch.url().to_owned(),
         }
+    }
+
+    /// What its server has done so far in it.
+    pub(crate) async fn counters(&self) -> anyhow::Result<Option<Counters>> {
+        let Self::Server(scratch) = self else {
+            return Ok(None);
+        };
+        let mut admin = Admin::connect(scratch.url()).await?;
+        let counters = admin.counters(scratch.name()).await?;
+        admin.close().await?;
+        Ok(Some(counters))
     }
 
     pub(crate) async fn open(&self) -> anyhow::Result<Arc<dyn Store>> {

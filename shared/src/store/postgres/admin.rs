@@ -1,7 +1,7 @@
 //! Databases of one's own on a server, and what was done there: for tests and for measuring. A
 //! store needs none of it.
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, error::DatabaseError};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, error::DatabaseError};
 use std::{fmt, str::FromStr, time::Duration};
 
 use super::{Address, connect, error, migrate, row};
@@ -13,6 +13,8 @@ use crate::{
 
 const COUNTERS: &str = include_str!("sql/admin_counters.sql");
 const DATABASES: &str = include_str!("sql/admin_databases.sql");
+const SCAN_PAGES: &str = include_str!("sql/admin_scan_pages.sql");
+const SCAN_NEXT: &str = include_str!("sql/admin_scan_next.sql");
 const LOCK: &str = include_str!("sql/admin_lock.sql");
 const MAY_CREATE: &str = include_str!("sql/admin_may_create.sql");
 
@@ -52,6 +54,9 @@ pub struct Counters {
     pub transactions: u64,
     /// Bytes written to the log of the server, by all its databases.
     pub wal_bytes: u64,
+    /// Rows of the database that were updated or deleted, each of which leaves a dead one: those
+    /// of catalogues and of large values too.
+    pub dead_tuples: u64,
 }
 
 impl Admin {
@@ -147,6 +152,7 @@ impl Admin {
         Ok(Counters {
             transactions: row::count(&counters, 0)?,
             wal_bytes: row::count(&counters, 1)?,
+            dead_tuples: row::count(&counters, 2)?,
         })
     }
 
@@ -157,6 +163,25 @@ impl Admin {
     pub async fn execute(&mut self, statements: &str) -> Result<()> {
         let run = self.run(statements.to_owned());
         run.await.map_err(|failed| error::map(failed, true))
+    }
+
+    /// Pages that a scan for ten available jobs of a queue and priority touches when it starts at
+    /// the mark `from`, as claims do, and the mark that the next one may start at.
+    ///
+    /// # Errors
+    /// `Corrupt` when the database has no schema.
+    pub async fn scan_pages(&mut self, from: &str) -> Result<(u64, String)> {
+        // The text of a plan cannot be bound to; a mark is a number.
+        let from: u64 = from.parse().unwrap_or(0);
+        let plan = SCAN_PAGES.replace("$1", &format!("'{from}'"));
+        let plan = sqlx::raw_sql(AssertSqlSafe(plan)).fetch_one(&mut self.connection);
+        let plan: String = plan.await?.try_get_unchecked(0)?;
+        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap_or_default();
+        let pages = |key: &str| plan[0]["Plan"][key].as_u64().unwrap_or(0);
+        let next = sqlx::query(SCAN_NEXT).bind(from.to_string());
+        let next = next.fetch_one(&mut self.connection).await?;
+        let touched = pages("Shared Hit Blocks") + pages("Shared Read Blocks");
+        Ok((touched, row::get(&next, 0)?))
     }
 
     /// Closes the connection.

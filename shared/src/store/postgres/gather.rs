@@ -232,6 +232,10 @@ mod tests {
         count: usize,
     ) -> tokio::task::JoinHandle<Result<Vec<Enqueued>>> {
         let (gather, server) = (Arc::clone(gather), Arc::clone(server));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the test waits for it, or aborts it"
+        )]
         tokio::spawn(async move {
             let jobs = (0..count).map(|_| job()).collect();
             gather.enqueue(jobs, |jobs| server.make(jobs)).await

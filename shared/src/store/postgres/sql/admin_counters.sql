@@ -6,4 +6,9 @@ select
     from pg_stat_database
     where datname = $1
   ), 0)::bigint,
-  (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint
+  (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint,
+  coalesce((
+    select tup_updated + tup_deleted
+    from pg_stat_database
+    where datname = $1
+  ), 0)::bigint
