@@ -21,17 +21,24 @@
 create function windlass.lock_queue(p_queue integer) returns void
 language sql as 'select pg_advisory_xact_lock(1463897698, p_queue)';
 
--- What a worker holds of one claim: the answer of a claim, first or repeated.
+-- What a worker holds of one claim: the answer of a claim, first or repeated. Volatile, though it
+-- changes nothing: it looks at bodies with a snapshot that is taken when it has its locks, for with
+-- an older one it would miss a body that moves to another partition meanwhile. The bounds let the
+-- server leave out all partitions but those that are needed, before it opens them.
 create function windlass.held(p_worker bigint, p_claim bigint)
 returns table (
   slot integer, id uuid, queue text, attempt smallint, crashes smallint,
   available_at timestamptz, claimed_at timestamptz, accepted_at timestamptz, kind text, args bytea,
   max_attempts smallint, opts text, progress bytea
 )
-language plpgsql stable rows 100
+language plpgsql rows 100
 set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+declare v_least uuid; v_greatest uuid;
 begin
+  select windlass.least_id(array_agg(l.min_id)), windlass.greatest_id(array_agg(l.max_id))
+    into v_least, v_greatest
+    from windlass.lease l where l.worker_id = p_worker and l.claim = p_claim;
   return query
   select (l.slot + u.o - 1)::integer, j.id, q.name, coalesce(l.attempt, 0::smallint),
       coalesce(l.crashes, 0::smallint), coalesce(l.available_at, j.accepted_at), l.claimed_at,
@@ -42,7 +49,8 @@ begin
     join windlass.queue q on q.id = l.queue_id
     cross join lateral unnest(l.ids) with ordinality u(id, o)
     join windlass.job j on j.id = u.id
-    where l.worker_id = p_worker and l.claim = p_claim and get_bit(l.open, u.o::integer - 1) = 1;
+    where l.worker_id = p_worker and l.claim = p_claim and get_bit(l.open, u.o::integer - 1) = 1
+      and j.id between v_least and v_greatest;
 end $$;
 
 create function windlass.claim(
@@ -223,8 +231,8 @@ begin
     return;
   end if;
   if cardinality(v_singles) > 0 then
-    delete from windlass.unique_key k using windlass.job j
-      where j.id = any (v_singles) and j.opts -> 'unique' ->> 'policy' = 'until_started'
+    delete from windlass.unique_key k using unnest(v_singles) u(id), windlass.job j
+      where j.id = u.id and j.opts -> 'unique' ->> 'policy' = 'until_started'
         and k.queue_id = j.queue_id and k.kind = j.kind
         and k.key = (j.opts -> 'unique' ->> 'key') collate "C" and k.holder = j.id;
   end if;

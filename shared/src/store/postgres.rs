@@ -72,7 +72,8 @@ pub struct PostgresStore {
     database: Database,
     hints: Hints,
     memory: claim::Memory,
-    folding: duty::Folding,
+    folding: duty::Pace,
+    maintaining: duty::Pace,
 }
 
 impl PostgresStore {
@@ -96,7 +97,8 @@ impl PostgresStore {
             database: Database::new(options, address.pool_max(), clock),
             hints: Hints::default(),
             memory: claim::Memory::default(),
-            folding: duty::Folding::default(),
+            folding: duty::Pace::default(),
+            maintaining: duty::Pace::default(),
         }))
     }
 
