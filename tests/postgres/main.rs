@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod ladder;
+mod partitions;
 mod way_in;
+mod world;

@@ -138,7 +138,9 @@ async fn maintain(store: &PostgresStore) -> Result<()> {
         tracing::debug!("made {made} partitions of windlass.job");
     }
     if let Some(name) = dropped {
-        tracing::debug!("dropped windlass.{name}; {moved} of its jobs are in the default partition");
+        tracing::debug!(
+            "dropped windlass.{name}; {moved} of its jobs are in the default partition"
+        );
     }
     if forgotten > 0 {
         tracing::debug!("deleted {forgotten} bodies from the default partition");
