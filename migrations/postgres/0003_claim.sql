@@ -10,7 +10,8 @@
 -- what a few transactions may still commit that were under way when the mark was set, the
 -- *stragglers*. Why nothing is missed: take a snapshot S, then scan. A row of a transaction x below
 -- S.xmax was committed before S, then the scan saw it, or x was under way in S, then it is a
--- straggler. Nobody but a claim, a cancel or a run-now takes rows away, and they hold the queue's lock.
+-- straggler. Nobody but a claim, a cancel or a run-now takes rows away, and they hold the queue's
+-- lock. (tests/marks tries this in every order that there is.)
 -- Rows that are put back keep their xid; a mark is never set beyond a row that is left.
 -- Marks are the caller's, and a hint: those of '0' are always right. A crash of the server may
 -- bring back rows that were taken, so callers forget their marks whenever a connection fails.
@@ -144,12 +145,13 @@ begin
             order by x.xid, x.no limit v_need + 1)
         ) s
     loop
+      -- Before the lane is looked at: something may be left of the chunk that was taken last.
+      exit when v_need <= 0;
       -- The scan has passed every lane before this one to its end.
       if r.lane <> v_lane then
         v_lane := r.lane;
         v_last := null;
       end if;
-      exit when v_need <= 0;
       v_take := least(v_need, cardinality(r.ids));
       v_tids := array_append(v_tids, r.c);
       v_last := r.xid;
@@ -201,13 +203,15 @@ begin
     end if;
 
     -- Lanes that were read to their end start at what comes next; the one in which the scan
-    -- stopped, at the last chunk it took. The lanes in front (even) are read from their start.
+    -- stopped, at the last chunk it took. None beyond what had ended when the snapshot was taken: the
+    -- scan sees more than that, and of what lies there nobody knows what is still under way. The
+    -- lanes in front (even) are read from their start.
     for i in 0..9 loop
       v_lane := case when v_need > 0 then 20 else v_lane end;
       if 2 * i + 1 < v_lane then
         v_new[2 * i + 2] := greatest(v_xmax, v_marks[2 * i + 2]);
       elsif 2 * i + 1 = v_lane and v_last is not null then
-        v_new[2 * i + 2] := greatest(v_last, v_marks[2 * i + 2]);
+        v_new[2 * i + 2] := greatest(least(v_last, v_xmax), v_marks[2 * i + 2]);
       end if;
     end loop;
     select x into v_last from unnest(v_new) x order by x desc limit 1;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod ladder;
+mod marks;
 mod partitions;
 mod way_in;
 mod world;
