@@ -69,10 +69,8 @@ pub(crate) enum Rule {
     OneMark,
     /// The lanes in front have marks, although nothing there has a number of its own.
     MarkInFront,
-    /// The snapshot is taken when the scan is over.
+    /// The snapshot to remember by is taken after that of the scan.
     SnapshotAfterwards,
-    /// What is left of a chunk is as good as new.
-    SplitIsNew,
 }
 
 /// What a scan takes: positions in the rows, and how many jobs of each; the lane in which it
@@ -135,17 +133,19 @@ pub(crate) fn remember(rule: Rule, before: &Memory, snapshot: &Snapshot, scan: &
     // be under way without being known as a straggler.
     let stopped = if scan.has_room {
         LANES
-    } else if rule == Rule::PassedByLooking {
-        scan.next.or(scan.stopped).unwrap_or(0)
     } else {
         scan.stopped.unwrap_or(0)
+    };
+    let (stopped, last) = match scan.next {
+        Some(next) if rule == Rule::PassedByLooking && next != stopped => (next, None),
+        _ => (stopped, scan.last),
     };
     // The lanes in front are read from their start.
     let is_marked = |lane: &usize| lane % 2 == 1 || rule == Rule::MarkInFront;
     for lane in (0..LANES).filter(is_marked) {
         let mark = if lane < stopped || rule == Rule::LanesNotReached {
             snapshot.xmax
-        } else if let (true, Some(last)) = (lane == stopped, scan.last) {
+        } else if let (true, Some(last)) = (lane == stopped, last) {
             match rule {
                 Rule::EndThoughStopped => snapshot.xmax,
                 Rule::BehindTheLast => (last + 1).min(snapshot.xmax),

@@ -56,46 +56,70 @@ fn explore(plan: &Plan, rule: Rule) -> Result<usize, (Vec<Step>, String)> {
     Ok(known.len())
 }
 
-/// The worlds.
+/// Small worlds; each of their transactions, claims and wants makes them ten times as many.
 fn plans() -> Vec<Plan> {
     vec![
-        // Transactions that overlap in every way, in two lanes.
+        // Jobs that are handed back, in front.
         Plan {
-            producers: vec![vec![(1, 1), (3, 1)], vec![(1, 1)], vec![(3, 1), (1, 1)]],
+            producers: vec![vec![(1, 2)], vec![(3, 1)]],
             claimers: 1,
             claims: 4,
             wants: vec![1, 9],
+            hand_backs: 1,
             ..Plan::default()
         },
         // Chunks that are split, by two claimers of whom one knows less than the other.
         Plan {
-            producers: vec![vec![(1, 3)], vec![(1, 2), (3, 1)], vec![(1, 1)]],
+            producers: vec![vec![(1, 3)], vec![(1, 1), (3, 1)]],
             claimers: 2,
             claims: 3,
-            wants: vec![1, 2, 9],
+            wants: vec![2, 9],
             cancels: 1,
             ..Plan::default()
         },
-        // Jobs that come back: behind all others or in front, while producers are under way.
+        // Transactions that overlap in every way, in two lanes.
         Plan {
-            producers: vec![vec![(1, 1)], vec![(3, 2)]],
-            claimers: 2,
-            claims: 4,
+            producers: vec![vec![(1, 1), (3, 1)], vec![(1, 1)], vec![(3, 1)]],
+            claimers: 1,
+            claims: 3,
             wants: vec![1, 9],
-            rescues: 1,
-            hand_backs: 1,
+            ..Plan::default()
+        },
+        // Jobs that come back, behind all others, while producers are under way.
+        Plan {
+            producers: vec![vec![(1, 2)], vec![(3, 1)]],
+            claimers: 1,
+            claims: 3,
+            wants: vec![1, 9],
+            rescues: 2,
             ..Plan::default()
         },
     ]
 }
 
+fn holds(plan: &Plan) {
+    let worlds = explore(plan, Rule::Right);
+    let worlds = worlds.unwrap_or_else(|(steps, wrong)| panic!("{wrong} after {steps:?}"));
+    assert!(worlds > 10_000, "{worlds} worlds are few: {plan:?}");
+}
+
 #[test]
 fn marks_lose_nothing_and_change_nothing() {
     for plan in plans() {
-        let worlds = explore(&plan, Rule::Right);
-        let worlds = worlds.unwrap_or_else(|(steps, wrong)| panic!("{wrong} after {steps:?}"));
-        eprintln!("{worlds} worlds");
-        assert!(worlds > 10_000, "{worlds} worlds are few");
+        holds(&plan);
+    }
+}
+
+/// Millions of worlds: minutes, if the compiler optimises.
+#[test]
+#[ignore = "takes minutes"]
+fn marks_lose_nothing_in_larger_worlds() {
+    for mut plan in plans() {
+        plan.claims += 1;
+        plan.wants = vec![1, 2, 9];
+        plan.rescues += 1;
+        plan.claimers = 2;
+        holds(&plan);
     }
 }
 
@@ -113,15 +137,8 @@ fn every_mistake_is_found() {
         Rule::OneMark,
         Rule::MarkInFront,
         Rule::SnapshotAfterwards,
-        Rule::SplitIsNew,
     ] {
-        let found = plans().into_iter().any(|plan| {
-            let e = explore(&plan, rule);
-            if let Err((steps, wrong)) = &e {
-                eprintln!("{rule:?}: {wrong} after {steps:?}");
-            }
-            e.is_err()
-        });
+        let found = plans().iter().any(|plan| explore(plan, rule).is_err());
         assert!(found, "{rule:?} does no harm in these worlds");
     }
 }

@@ -1,5 +1,7 @@
 //! A queue with its producers and claimers, and every step that one of them can take.
 
+use std::mem::swap;
+
 use crate::claim::{Job, Memory, Row, Rule, Snapshot, Xid, remember, scan};
 
 /// What a world begins with.
@@ -281,7 +283,10 @@ impl World {
             want,
             mut snapshot,
         } = claiming;
-        let now = self.snapshot();
+        let mut now = self.snapshot();
+        if rule == Rule::SnapshotAfterwards {
+            swap(&mut now, &mut snapshot);
+        }
         let seen = |row: &Row| now.sees(row.maker);
         let memory = &self.memory[claimer];
         let found = scan(&self.rows, seen, memory, want);
@@ -310,14 +315,8 @@ impl World {
             let xid = self.begin_and_end();
             for &(at, _) in &found.taken {
                 self.rows[at].maker = xid;
-                if rule == Rule::SplitIsNew {
-                    self.rows[at].xid = xid;
-                }
             }
             self.rows.retain(|row| !row.jobs.is_empty());
-        }
-        if rule == Rule::SnapshotAfterwards {
-            snapshot = self.snapshot();
         }
         self.memory[claimer] = remember(rule, &self.memory[claimer], &snapshot, &found);
         self.held[claimer].extend(taken);
