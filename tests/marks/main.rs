@@ -110,15 +110,12 @@ fn marks_lose_nothing_and_change_nothing() {
     }
 }
 
-/// Millions of worlds: minutes, if the compiler optimises.
+/// A claim more: millions of worlds.
 #[test]
 #[ignore = "takes minutes"]
 fn marks_lose_nothing_in_larger_worlds() {
     for mut plan in plans() {
         plan.claims += 1;
-        plan.wants = vec![1, 2, 9];
-        plan.rescues += 1;
-        plan.claimers = 2;
         holds(&plan);
     }
 }

@@ -5,5 +5,6 @@
 mod ladder;
 mod marks;
 mod partitions;
+mod steps;
 mod way_in;
 mod world;
