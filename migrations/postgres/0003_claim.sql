@@ -10,7 +10,8 @@
 -- what a few transactions may still commit that were under way when the mark was set, the
 -- *stragglers*. Why nothing is missed: take a snapshot S, then scan. A row of a transaction x below
 -- S.xmax was committed before S, then the scan saw it, or x was under way in S, then it is a
--- straggler. Nobody but a claim, a cancel or a run-now takes rows away, and they hold the queue's lock.
+-- straggler. Nobody but a claim, a cancel or a run-now takes rows away, and they hold the queue's
+-- lock. (tests/marks tries this in every order that there is.)
 -- Rows that are put back keep their xid; a mark is never set beyond a row that is left.
 -- Marks are the caller's, and a hint: those of '0' are always right. A crash of the server may
 -- bring back rows that were taken, so callers forget their marks whenever a connection fails.
@@ -21,17 +22,24 @@
 create function windlass.lock_queue(p_queue integer) returns void
 language sql as 'select pg_advisory_xact_lock(1463897698, p_queue)';
 
--- What a worker holds of one claim: the answer of a claim, first or repeated.
+-- What a worker holds of one claim: the answer of a claim, first or repeated. Volatile, though it
+-- changes nothing: it looks at bodies with a snapshot that is taken when it has its locks, for with
+-- an older one it would miss a body that moves to another partition meanwhile. The bounds let the
+-- server leave out all partitions but those that are needed, before it opens them.
 create function windlass.held(p_worker bigint, p_claim bigint)
 returns table (
   slot integer, id uuid, queue text, attempt smallint, crashes smallint,
   available_at timestamptz, claimed_at timestamptz, accepted_at timestamptz, kind text, args bytea,
   max_attempts smallint, opts text, progress bytea
 )
-language plpgsql stable rows 100
+language plpgsql rows 100
 set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+declare v_least uuid; v_greatest uuid;
 begin
+  select windlass.least_id(array_agg(l.min_id)), windlass.greatest_id(array_agg(l.max_id))
+    into v_least, v_greatest
+    from windlass.lease l where l.worker_id = p_worker and l.claim = p_claim;
   return query
   select (l.slot + u.o - 1)::integer, j.id, q.name, coalesce(l.attempt, 0::smallint),
       coalesce(l.crashes, 0::smallint), coalesce(l.available_at, j.accepted_at), l.claimed_at,
@@ -42,7 +50,8 @@ begin
     join windlass.queue q on q.id = l.queue_id
     cross join lateral unnest(l.ids) with ordinality u(id, o)
     join windlass.job j on j.id = u.id
-    where l.worker_id = p_worker and l.claim = p_claim and get_bit(l.open, u.o::integer - 1) = 1;
+    where l.worker_id = p_worker and l.claim = p_claim and get_bit(l.open, u.o::integer - 1) = 1
+      and j.id between v_least and v_greatest;
 end $$;
 
 create function windlass.claim(
@@ -136,12 +145,13 @@ begin
             order by x.xid, x.no limit v_need + 1)
         ) s
     loop
+      -- Before the lane is looked at: something may be left of the chunk that was taken last.
+      exit when v_need <= 0;
       -- The scan has passed every lane before this one to its end.
       if r.lane <> v_lane then
         v_lane := r.lane;
         v_last := null;
       end if;
-      exit when v_need <= 0;
       v_take := least(v_need, cardinality(r.ids));
       v_tids := array_append(v_tids, r.c);
       v_last := r.xid;
@@ -193,13 +203,15 @@ begin
     end if;
 
     -- Lanes that were read to their end start at what comes next; the one in which the scan
-    -- stopped, at the last chunk it took. The lanes in front (even) are read from their start.
+    -- stopped, at the last chunk it took. None beyond what had ended when the snapshot was taken: the
+    -- scan sees more than that, and of what lies there nobody knows what is still under way. The
+    -- lanes in front (even) are read from their start.
     for i in 0..9 loop
       v_lane := case when v_need > 0 then 20 else v_lane end;
       if 2 * i + 1 < v_lane then
         v_new[2 * i + 2] := greatest(v_xmax, v_marks[2 * i + 2]);
       elsif 2 * i + 1 = v_lane and v_last is not null then
-        v_new[2 * i + 2] := greatest(v_last, v_marks[2 * i + 2]);
+        v_new[2 * i + 2] := greatest(least(v_last, v_xmax), v_marks[2 * i + 2]);
       end if;
     end loop;
     select x into v_last from unnest(v_new) x order by x desc limit 1;
@@ -223,8 +235,8 @@ begin
     return;
   end if;
   if cardinality(v_singles) > 0 then
-    delete from windlass.unique_key k using windlass.job j
-      where j.id = any (v_singles) and j.opts -> 'unique' ->> 'policy' = 'until_started'
+    delete from windlass.unique_key k using unnest(v_singles) u(id), windlass.job j
+      where j.id = u.id and j.opts -> 'unique' ->> 'policy' = 'until_started'
         and k.queue_id = j.queue_id and k.kind = j.kind
         and k.key = (j.opts -> 'unique' ->> 'key') collate "C" and k.holder = j.id;
   end if;

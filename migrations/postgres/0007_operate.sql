@@ -44,7 +44,7 @@ begin
     ) s;
 end $$;
 
--- What a list shows of jobs, newest first.
+-- What a list shows of jobs, newest first. Volatile for the reason that held is.
 create function windlass.summaries(p_ids uuid[])
 returns table (
   id uuid, kind text, queue text, priority smallint, max_attempts smallint,
@@ -53,7 +53,7 @@ returns table (
   ended_at timestamptz, replayed_as uuid,
   error_attempt smallint, error_at timestamptz, error_worker bigint, error_failure text
 )
-language plpgsql stable rows 100
+language plpgsql rows 100
 set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -103,7 +103,8 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare v_queue integer;
 begin
   for v_queue in
-    select distinct j.queue_id from windlass.job j where j.id = any (p_ids) order by j.queue_id
+    select distinct j.queue_id from unnest(p_ids) u(id) join windlass.job j on j.id = u.id
+      order by j.queue_id
   loop
     perform windlass.lock_queue(v_queue);
   end loop;
@@ -276,7 +277,7 @@ begin
   end loop;
 end $$;
 
--- Everything known about jobs.
+-- Everything known about jobs. Volatile for the reason that held is.
 create function windlass.details(p_ids uuid[])
 returns table (
   id uuid, kind text, queue text, priority smallint, max_attempts smallint,
@@ -285,7 +286,7 @@ returns table (
   result bytea, worker_id bigint, progress bytea, cancel_at timestamptz, cancel_reason text,
   error_attempts smallint[], error_ats timestamptz[], error_workers bigint[], error_failures text[]
 )
-language plpgsql stable rows 10
+language plpgsql rows 10
 set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column

@@ -99,8 +99,8 @@ begin
   delete from windlass.attempt_error x where x.id = any (p_ids);
   delete from windlass.cancel_request x where x.id = any (p_ids);
   delete from windlass.job_tag x
-    using windlass.job j, lateral jsonb_array_elements_text(j.opts -> 'tags') t
-    where j.id = any (p_ids) and j.opts ? 'tags' and x.tag = t collate "C" and x.id = j.id;
+    using unnest(p_ids) u(id), windlass.job j, lateral jsonb_array_elements_text(j.opts -> 'tags') t
+    where j.id = u.id and j.opts ? 'tags' and x.tag = t collate "C" and x.id = j.id;
   perform windlass.prune_receipts_of(p_ids);
 end $$;
 

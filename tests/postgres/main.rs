@@ -3,4 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod ladder;
+mod marks;
+mod partitions;
+mod steps;
 mod way_in;
+mod world;

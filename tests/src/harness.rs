@@ -55,7 +55,11 @@ pub fn run(open: Open, case: impl AsyncFnOnce(&Harness)) {
 
 impl Harness {
     async fn open(open: Open) -> Self {
-        let backend = open().await;
+        Self::on(open().await, open)
+    }
+
+    /// A store that was opened by somebody else; `open` opens others of its make.
+    pub fn on(backend: Box<dyn Backend>, open: Open) -> Self {
         let store = backend.store();
         Self {
             open,

@@ -73,7 +73,8 @@ pub struct PostgresStore {
     database: Database,
     hints: Hints,
     memory: claim::Memory,
-    folding: duty::Folding,
+    folding: duty::Pace,
+    maintaining: duty::Pace,
     gather: gather::Gather,
 }
 
@@ -98,7 +99,8 @@ impl PostgresStore {
             database: Database::new(options, address.pool_max(), clock),
             hints: Hints::default(),
             memory: claim::Memory::default(),
-            folding: duty::Folding::default(),
+            folding: duty::Pace::default(),
+            maintaining: duty::Pace::default(),
             gather: gather::Gather::default(),
         }))
     }

@@ -24,7 +24,8 @@ const TEMPLATE_KEPT: Duration = Duration::from_hours(48);
 /// The lock of whoever makes the template: "template" in ASCII.
 const LOCK: i64 = 0x7465_6d70_6c61_7465;
 
-struct Postgres {
+/// A database with its clock and a store on it.
+pub struct Postgres {
     clock: Clock,
     store: Arc<PostgresStore>,
     /// Dropped after the store, which stands before it.
@@ -33,16 +34,26 @@ struct Postgres {
 
 /// Opens one.
 pub fn open() -> Pin<Box<dyn Future<Output = Box<dyn Backend>> + Send>> {
-    Box::pin(async {
+    Box::pin(async { Box::new(Postgres::open().await) as Box<dyn Backend> })
+}
+
+impl Postgres {
+    /// Opens one.
+    pub async fn open() -> Self {
         let clock = Clock::manual(start());
         let database = database().await;
         let store = open_at(database.url(), &clock).await;
-        Box::new(Postgres {
+        Self {
             clock,
             store,
             database,
-        }) as Box<dyn Backend>
-    })
+        }
+    }
+
+    /// The URL of the database.
+    pub fn url(&self) -> &str {
+        self.database.url()
+    }
 }
 
 /// Commits do not wait for the disk: no case cuts the power.

@@ -1,6 +1,8 @@
 //! Databases of one's own on a server, and what was done there: for tests and for measuring. A
 //! store needs none of it.
 
+mod session;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, error::DatabaseError};
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -10,6 +12,8 @@ use crate::{
     job::Invalid,
     store::{Error, Result},
 };
+
+pub use session::{Rows, Session};
 
 const COUNTERS: &str = include_str!("sql/admin_counters.sql");
 const DATABASES: &str = include_str!("sql/admin_databases.sql");

@@ -31,6 +31,7 @@ const LADDER: &[Migration] = ladder!("postgres":
     "0006_buffers",
     "0007_operate",
     "0008_duties",
+    "0010_maintain",
 );
 
 /// What tells the schema at the top from any other.
