@@ -1,6 +1,10 @@
-//! What is PostgreSQL's alone: the ladder on a server, the way in, databases of one's own.
+//! What is PostgreSQL's alone: the ladder on a server, the way in, databases of one's own, hints
+//! from process to process, a server and connections that die, poolers.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod ladder;
+mod outages;
+mod poolers;
+mod wake;
 mod way_in;
