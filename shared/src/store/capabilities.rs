@@ -18,7 +18,8 @@ pub enum Durability {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wake {
-    /// Hints within this process; other processes find the work by polling.
+    /// Hints within this process; other processes find the work by polling, which workers do often
+    /// then.
     Local,
     /// Hints reach every process.
     Everywhere,
@@ -46,7 +47,8 @@ pub struct Capabilities {
     pub shared_by_processes: bool,
     /// Whether several machines may use it at once.
     pub shared_by_machines: bool,
-    /// How workers are woken.
+    /// How workers are woken, now: a store may lose the way by which hints come to it, and find it
+    /// again.
     pub wake: Wake,
     /// What lists are ordered by, newest first.
     pub list_order: ListOrder,

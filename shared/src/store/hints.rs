@@ -8,7 +8,7 @@ use crate::job::QueueName;
 const KEPT: usize = 256;
 
 /// Something may have changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Hint {
     /// Jobs of this queue became available.
     Available(QueueName),

@@ -16,6 +16,11 @@
 //! transaction, and nothing that a pooler between us and the server could tear apart
 //! ([`database`]).
 //!
+//! # Wake-up
+//!
+//! What this process did is hinted at in the other processes within milliseconds, by `NOTIFY`
+//! ([`wake`]). Where one cannot listen, behind a pooler or in an outage, workers poll.
+//!
 //! # Lists
 //!
 //! Ids are ordered by the time they were made, so lists run by id, and need no index of their own.
@@ -41,6 +46,7 @@ mod row;
 mod schedule;
 mod settle;
 mod stored;
+mod wake;
 mod worker;
 
 use async_trait::async_trait;
@@ -50,10 +56,10 @@ use std::{sync::Arc, time::Duration};
 use super::{
     AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
     DestinationRecord, Durability, DutyStore, ElectParams, Election, Enqueued, Entry, EntryId,
-    Fate, HeartbeatParams, Hint, Hints, JobStore, LeaderStore, ListOrder, ListParams, Note,
-    Promoted, PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick,
-    Replay, Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
-    Settled, Store, Tick, Wake, Wakeups, WorkStore, migrate::Step,
+    Fate, HeartbeatParams, Hint, JobStore, LeaderStore, ListOrder, ListParams, Note, Promoted,
+    PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick, Replay,
+    Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
+    Settled, Store, Tick, Wakeups, WorkStore, migrate::Step,
 };
 use crate::{
     clock::{Clock, Timestamp},
@@ -62,6 +68,7 @@ use crate::{
     page::Page,
 };
 use database::Database;
+use wake::Waker;
 
 pub use address::Address;
 
@@ -71,7 +78,7 @@ const NOW: &str = include_str!("postgres/sql/now.sql");
 #[derive(Debug)]
 pub struct PostgresStore {
     database: Database,
-    hints: Hints,
+    waker: Waker,
     memory: claim::Memory,
     folding: duty::Pace,
     maintaining: duty::Pace,
@@ -93,11 +100,15 @@ impl PostgresStore {
         let mut connection = connect::connect(address).await?;
         migrate::up(&mut connection, clock.set_by_hand(), false).await?;
         connection.close().await?;
-        let options = address.options();
-        let options = options.map_err(|why| Invalid::new("store.url", why))?;
+        let invalid = |why| Invalid::new("store.url", why);
+        let options = address.options().map_err(invalid)?;
+        let listen = address.listen_options().map_err(invalid)?;
+        // One of them is the listener's.
+        let connections = address.pool_max() - u32::from(listen.is_some());
+        let database = Database::new(options, connections, address.is_pooled(), clock);
         Ok(Arc::new(Self {
-            database: Database::new(options, address.pool_max(), clock),
-            hints: Hints::default(),
+            waker: Waker::new(database.clone(), listen),
+            database,
             memory: claim::Memory::default(),
             folding: duty::Pace::default(),
             maintaining: duty::Pace::default(),
@@ -114,7 +125,7 @@ impl PostgresStore {
     }
 
     fn hint(&self, hint: Hint) {
-        self.hints.give(hint);
+        self.waker.give(hint);
     }
 }
 
@@ -299,7 +310,7 @@ impl Store for PostgresStore {
             durability: Durability::Disk,
             shared_by_processes: true,
             shared_by_machines: true,
-            wake: Wake::Everywhere,
+            wake: self.waker.reach(),
             list_order: ListOrder::Id,
             transactional_enqueue: true,
         }
@@ -310,10 +321,11 @@ impl Store for PostgresStore {
     }
 
     fn wakeups(&self) -> Wakeups {
-        self.hints.listen()
+        self.waker.listen()
     }
 
     async fn close(&self) {
+        self.waker.close().await;
         self.database.close().await;
     }
 }

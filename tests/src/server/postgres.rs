@@ -2,6 +2,7 @@
 //! from the programs that are installed. Never none: a test that needs a server and has none fails.
 
 mod cluster;
+pub mod pooler;
 mod programs;
 
 use std::{
@@ -173,6 +174,11 @@ impl PrivateServer {
     /// The URL of a database on it, by a user who may do everything.
     pub fn url(&self) -> String {
         self.cluster.url(self.port)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Ends it as a crash of the server would: nothing is said to anybody. The machine goes on.

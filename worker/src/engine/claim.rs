@@ -6,7 +6,7 @@ use shared::{
     lease::WorkerId,
     patience::Patience,
     shutdown::Shutdown,
-    store::{ClaimParams, Error, Want},
+    store::{Capabilities, ClaimParams, Error, Wake, Want},
 };
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -24,6 +24,10 @@ const GATHER: Duration = Duration::from_millis(1);
 
 /// Jobs that were held ready this long without one being started are handed back.
 const STALE: Duration = Duration::from_millis(500);
+
+/// How often to look for work of other processes while their hints do not come: a job of theirs
+/// starts this much later at worst, and a look costs the store little.
+const UNHINTED: Duration = Duration::from_millis(20);
 
 /// Claims until draining begins.
 pub(super) async fn run(engine: Arc<Engine>, shutdown: Shutdown) {
@@ -156,11 +160,8 @@ impl Claimer<'_> {
     }
 
     async fn wait_for_work(&self) {
-        let poll = self
-            .engine
-            .settings
-            .poll
-            .mul_f64(0.75 + rand::random::<f64>() / 2.0);
+        let poll = poll(self.engine.settings.poll, self.engine.store.capabilities());
+        let poll = poll.mul_f64(0.75 + rand::random::<f64>() / 2.0);
         // The timeout is the poll: hints may be lost.
         drop(tokio::time::timeout(poll, self.engine.work.notified()).await);
     }
@@ -189,6 +190,15 @@ impl Claimer<'_> {
                 tokio::time::sleep(self.patience.failed(&error)).await;
             }
         }
+    }
+}
+
+/// How long to wait for a hint before looking for work.
+fn poll(setting: Duration, store: Capabilities) -> Duration {
+    if store.shared_by_processes && store.wake == Wake::Local {
+        setting.min(UNHINTED)
+    } else {
+        setting
     }
 }
 

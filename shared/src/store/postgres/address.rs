@@ -36,8 +36,15 @@ const KNOWN: [&str; 17] = [
 /// Whom the driver takes when neither the address nor PGUSER names anybody.
 const NOBODY: &str = "anonymous";
 
-/// The option that is ours: how many connections this process opens at most.
+/// Options that are ours: how many connections this process opens at most; what kind of pooler the
+/// address leads to; where the server itself is, for whoever listens.
 const POOL_MAX: &str = "pool_max";
+const POOLER: &str = "pooler";
+const LISTEN: &str = "listen";
+const OURS: [&str; 3] = [POOL_MAX, POOLER, LISTEN];
+
+/// The one kind of pooler that needs to be told.
+const TRANSACTION: &str = "transaction";
 
 /// The address of a database on a PostgreSQL server: `postgres://user@host:5432/database`. It may
 /// hold a password, so nothing that prints it prints all of it.
@@ -45,6 +52,16 @@ const POOL_MAX: &str = "pool_max";
 pub struct Address {
     text: Secret,
     pool_max: u32,
+    pooled: bool,
+    listen: Option<Server>,
+}
+
+/// Where a server is, beside who goes there and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Server {
+    host: String,
+    port: u16,
+    database: Option<String>,
 }
 
 impl Address {
@@ -68,6 +85,12 @@ impl Address {
     /// How many connections this process opens at most.
     pub fn pool_max(&self) -> u32 {
         self.pool_max
+    }
+
+    /// Whether it leads to a pooler that gives every transaction another connection to the server:
+    /// PgBouncer with `pool_mode = transaction` and its like.
+    pub fn is_pooled(&self) -> bool {
+        self.pooled
     }
 
     /// Whether it holds a password itself.
@@ -113,13 +136,33 @@ impl Address {
         }
     }
 
+    /// Where one can listen, by the same user: at the server that the address names for that, or
+    /// at this one unless it is a pooler, which forgets who listens.
+    ///
+    /// # Errors
+    /// What is wrong, without any part of it.
+    pub(super) fn listen_options(&self) -> Result<Option<PgConnectOptions>, String> {
+        let options = self.options()?;
+        Ok(match &self.listen {
+            None if self.pooled => None,
+            None => Some(options),
+            Some(server) => {
+                let options = options.host(&server.host).port(server.port);
+                Some(match &server.database {
+                    Some(name) => options.database(name),
+                    None => options,
+                })
+            }
+        })
+    }
+
     /// What the driver makes of it.
     ///
     /// # Errors
     /// What is wrong, without any part of it.
     pub(super) fn options(&self) -> Result<PgConnectOptions, String> {
         let mut url = Url::parse(self.expose()).map_err(unreadable)?;
-        keep_options(&mut url, |key| key != POOL_MAX);
+        keep_options(&mut url, |key| !OURS.contains(&key));
         let options = PgConnectOptions::from_str(url.as_str())
             .map_err(|_| format!("cannot be read by the driver; {RIGHT}"))?;
         if options.get_username() == NOBODY {
@@ -186,7 +229,7 @@ impl FromStr for Address {
         if url.fragment().is_some() || path.contains(['/', '@', ':']) {
             return Err(encode("cannot be told apart"));
         }
-        let mut pool_max = Self::POOL;
+        let (mut pool_max, mut pooled, mut listen) = (Self::POOL, false, None);
         for (key, value) in url.query_pairs() {
             match &*key {
                 POOL_MAX => {
@@ -196,15 +239,45 @@ impl FromStr for Address {
                     pool_max =
                         within.ok_or_else(|| format!("takes {POOL_MAX} from {least} to {most}"))?;
                 }
+                POOLER if value == TRANSACTION => pooled = true,
+                POOLER => return Err(format!("takes {POOLER}: {TRANSACTION}, or none")),
+                LISTEN => listen = Some(value.parse()?),
                 key => check(key, &value)?,
             }
         }
         let address = Self {
             text: Secret::new(text),
             pool_max,
+            pooled,
+            listen,
         };
         address.options()?;
         Ok(address)
+    }
+}
+
+impl FromStr for Server {
+    type Err = String;
+
+    /// Reads `host:port/database`; the port and the database may be missing.
+    ///
+    /// # Errors
+    /// What would be right.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = || {
+            let url = Url::parse(&format!("postgres://{text}")).ok()?;
+            let bare = url.username().is_empty() && url.password().is_none();
+            let path = url.path().trim_start_matches('/');
+            let plain = bare && url.query().is_none() && !path.contains(['/', '%']);
+            let host = url.host_str().filter(|host| plain && !host.is_empty())?;
+            Some(Self {
+                host: host.to_owned(),
+                port: url.port().unwrap_or(5432),
+                database: Some(path.to_owned()).filter(|path| !path.is_empty()),
+            })
+        };
+        let why = "the server itself, such as db.example:5432, or db.example:5432/database";
+        read().ok_or_else(|| format!("takes {LISTEN}: {why}"))
     }
 }
 
@@ -220,9 +293,9 @@ fn check(key: &str, value: &str) -> Result<(), String> {
             return Ok(());
         }
         _ => {
-            let known = KNOWN.join(", ");
+            let (ours, known) = (OURS.join(", "), KNOWN.join(", "));
             return Err(format!(
-                "has an option that is not known; there is {POOL_MAX}, {known}"
+                "has an option that is not known; there is {ours}, {known}"
             ));
         }
     };
@@ -296,6 +369,10 @@ mod tests {
             ("postgres://u:hunter2@h/d?pool_max=1", "2 to 200"),
             ("postgres://u:hunter2@h/d?pool_max=x", "2 to 200"),
             ("postgres://u:hunter2@h/d?sslmode=on", "verify-full"),
+            ("postgres://u:hunter2@h/d?pooler=hunter2", "transaction"),
+            ("postgres://u@h/d?listen=u:hunter2@h", "the server itself"),
+            ("postgres://u@h/d?listen=/hunter2", "the server itself"),
+            ("postgres://u@h/d?listen=h:hunter2", "the server itself"),
             ("postgres://u:hunter2@h/d?port=x", "a port"),
             ("postgres://u:hunter2@h/d?options[x=1", "not known"),
         ] {
@@ -311,6 +388,41 @@ mod tests {
         let address = read("postgres://u@h/d?pool_max=25&sslmode=disable");
         assert_eq!(address.pool_max(), 25);
         address.options().unwrap();
+    }
+
+    #[test]
+    fn one_listens_where_nobody_comes_between() {
+        let listens = |text: &str| {
+            let options = read(text).listen_options().unwrap()?;
+            let database = options.get_database().unwrap_or_default();
+            Some(format!(
+                "{}:{}/{database}",
+                options.get_host(),
+                options.get_port()
+            ))
+        };
+        for (text, place) in [
+            ("postgres://u@h/d", Some("h:5432/d")),
+            ("postgres://u@h:1/d?pooler=transaction", None),
+            (
+                "postgres://u@h:1/d?pooler=transaction&listen=s",
+                Some("s:5432/d"),
+            ),
+            (
+                "postgres://u@h:1/d?listen=s:2/e&pooler=transaction",
+                Some("s:2/e"),
+            ),
+            ("postgres://u@h:1/d?listen=[::1]:2", Some("[::1]:2/d")),
+        ] {
+            assert_eq!(listens(text).as_deref(), place, "{text}");
+            assert_eq!(read(text).is_pooled(), text.contains("pooler"), "{text}");
+        }
+        let address = read("postgres://u@h:1/d?pooler=transaction&listen=s");
+        let address = address.with_password(&Secret::new("w")).with_database("e");
+        assert!(address.is_pooled());
+        let options = address.listen_options().unwrap().unwrap();
+        assert_eq!(options.get_host(), "s");
+        assert_eq!(options.get_database(), Some("e"));
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub(super) async fn connect(address: &Address) -> Result<PgConnection> {
         Ok(Err(refused)) => return Err(why(refused, address, database)),
         Err(_) => return Err(unreachable(address, "it does not answer")),
     };
-    let version = sqlx::query(VERSION).fetch_one(&mut connection).await?;
+    // Not kept: a pooler may come between this and the next statement.
+    let version = sqlx::raw_sql(VERSION).fetch_one(&mut connection).await?;
     let version: i32 = row::get(&version, 0)?;
     if version < OLDEST {
         let (given, oldest) = (version / 10_000, OLDEST / 10_000);

@@ -1,15 +1,30 @@
 //! The driver's errors in the contract's terms. Nothing above a store sees `sqlx`.
 
-use std::error::Error as StdError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use std::{error::Error as StdError, io};
 
 use crate::{job::Invalid, store::Error};
 
 /// `SQLSTATE` codes that mean: the transaction lost a race and changed nothing.
 const RACES: [&str; 2] = ["40001", "40P01"];
 
+/// `SQLSTATE` codes of a statement that was prepared on another connection: a pooler came between.
+const ELSEWHERE: [&str; 2] = ["26000", "42P05"];
+
+/// `SQLSTATE` of a server that only reads: it was the first and is the second now.
+const READ_ONLY: &str = "25006";
+
 /// `SQLSTATE` that the functions of the schema raise when a worker's lease is gone; the message is
 /// the worker's id.
 pub(super) const LEASE_LOST: &str = "WL001";
+
+/// What helps when [`ELSEWHERE`] is met.
+const POOLER_BETWEEN: &str = "store.url leads through a pooler that gives every transaction \
+                              another connection; add pooler=transaction to it";
+
+/// Why there was no connection for a call.
+const NO_CONNECTION: &str = "no connection was to be had in time: the server lets none in, or all \
+                             that pool_max allows are busy";
 
 /// `SQLSTATE` of a key that is there already.
 const UNIQUE_VIOLATION: &str = "23505";
@@ -17,6 +32,43 @@ const UNIQUE_VIOLATION: &str = "23505";
 /// Whether a call lost a race and may be made again as it is.
 pub(super) fn lost_race(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| RACES.contains(&&*code))
+}
+
+/// Whether the connection was there no more, or leads to a server that has handed over to another.
+pub(super) fn is_cut_off(error: &sqlx::Error) -> bool {
+    let other = match error {
+        sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Io(failed) => failed.kind() == io::ErrorKind::TimedOut,
+        _ => false,
+    };
+    code(error).is_some_and(|code| code == READ_ONLY) || is_lost(error) && !other
+}
+
+/// Whether a statement that was sent may have happened nevertheless.
+pub(super) fn lost_answer(error: &sqlx::Error) -> bool {
+    is_lost(error)
+}
+
+/// Whether nothing more is to be asked of the connection.
+pub(super) fn is_unfit(error: &sqlx::Error) -> bool {
+    let elsewhere = |code: String| code == READ_ONLY || ELSEWHERE.contains(&&*code);
+    is_lost(error) || code(error).is_some_and(elsewhere)
+}
+
+/// Whether the connection ended before the answer was read, and why is all the server says, if it
+/// says anything.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(told) => told
+            .try_downcast_ref::<PgDatabaseError>()
+            .is_some_and(|told| matches!(told.severity(), PgSeverity::Fatal | PgSeverity::Panic)),
+        _ => false,
+    }
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {
@@ -38,22 +90,21 @@ pub(super) fn is_unique_violation(error: &Error) -> bool {
     database.and_then(code).as_deref() == Some(UNIQUE_VIOLATION)
 }
 
-/// The error of a call that changes something (`writes`) or reads.
-pub(super) fn map(error: sqlx::Error, writes: bool) -> Error {
-    if let sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed = error {
-        return Error::unavailable(error);
+/// The error of a call. `maybe_applied`: whether it may have happened although no answer came; a
+/// statement that the server refused has not.
+pub(super) fn map(error: sqlx::Error, maybe_applied: bool) -> Error {
+    match error {
+        sqlx::Error::PoolTimedOut => {
+            return unavailable(NO_CONNECTION.into(), maybe_applied);
+        }
+        sqlx::Error::PoolClosed => return unavailable(error.into(), maybe_applied),
+        _ => {}
     }
     let Some(database) = error.as_database_error() else {
-        return match error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed => Error::Unavailable {
-                maybe_applied: writes,
-                source: Box::new(error),
-            },
-            other => corrupt("an answer that cannot be read", other),
+        return if is_lost(&error) {
+            unavailable(error.into(), maybe_applied)
+        } else {
+            corrupt("an answer that cannot be read", error)
         };
     };
     let message = database.message().to_owned();
@@ -78,13 +129,23 @@ pub(super) fn map(error: sqlx::Error, writes: bool) -> Error {
             format!("is refused by the server: {message}"),
         )),
         "3D000" => Error::Invalid(Invalid::new("store.url", format!("will not do: {message}"))),
+        code if ELSEWHERE.contains(&code) => {
+            Error::unavailable(format!("{message}: {POOLER_BETWEEN}"))
+        }
         // Rows that cannot be: nothing of ours writes them, so somebody must look.
         _ if code.starts_with("22") || code.starts_with("23") || code.starts_with("XX") => {
             corrupt(&message, error)
         }
         // Shutting down, out of resources, cancelled, lost races, and whatever comes in a later
         // release: the statement changed nothing.
-        _ => Error::unavailable(error),
+        _ => unavailable(error.into(), maybe_applied),
+    }
+}
+
+fn unavailable(source: Box<dyn StdError + Send + Sync>, maybe_applied: bool) -> Error {
+    Error::Unavailable {
+        maybe_applied,
+        source,
     }
 }
 

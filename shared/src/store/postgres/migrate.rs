@@ -3,7 +3,7 @@
 use sqlx::{Connection, Executor, PgConnection};
 use std::error::Error as StdError;
 
-use super::{error, row};
+use super::{database::Call, error, row};
 use crate::{
     clock::Timestamp,
     store::{
@@ -31,6 +31,7 @@ const LADDER: &[Migration] = ladder!("postgres":
     "0006_buffers",
     "0007_operate",
     "0008_duties",
+    "0009_wake",
     "0010_maintain",
 );
 
@@ -44,7 +45,7 @@ pub(super) fn fingerprint() -> String {
 /// # Errors
 /// `Corrupt` when the database may not be used by this program.
 pub(super) async fn status(connection: &mut PgConnection) -> Result<Vec<Step>> {
-    ladder::status(LADDER, applied(connection).await?)
+    ladder::status(LADDER, look(connection).await?)
 }
 
 /// Climbs what is missing, all of it in one transaction; answers those rungs. With `dry_run`
@@ -63,7 +64,7 @@ pub(super) async fn up(
     now: Option<Timestamp>,
     dry_run: bool,
 ) -> Result<Vec<Step>> {
-    if ladder::missing(LADDER, &applied(connection).await?)?.is_empty() {
+    if ladder::missing(LADDER, &look(connection).await?)?.is_empty() {
         return Ok(Vec::new());
     }
     let mut transaction = connection.begin().await?;
@@ -78,12 +79,12 @@ pub(super) async fn up(
 }
 
 async fn climb(connection: &mut PgConnection, now: Option<Timestamp>) -> Result<Vec<Step>> {
-    sqlx::query(LOCK).execute(&mut *connection).await?;
-    let has_schema = sqlx::query(HAS_SCHEMA).fetch_one(&mut *connection).await?;
+    query(LOCK).execute(&mut *connection).await?;
+    let has_schema = query(HAS_SCHEMA).fetch_one(&mut *connection).await?;
     if !row::get::<bool>(&has_schema, 0)? {
-        sqlx::query(SCHEMA).execute(&mut *connection).await?;
+        query(SCHEMA).execute(&mut *connection).await?;
     }
-    sqlx::query(TABLE).execute(&mut *connection).await?;
+    query(TABLE).execute(&mut *connection).await?;
     let mut climbed = Vec::new();
     // Somebody else may have climbed between the look and the lock.
     for migration in ladder::missing(LADDER, &applied(connection).await?)? {
@@ -92,7 +93,7 @@ async fn climb(connection: &mut PgConnection, now: Option<Timestamp>) -> Result<
             .execute(file)
             .await
             .map_err(|failed| broken(&migration, failed))?;
-        let record = sqlx::query(RECORD)
+        let record = query(RECORD)
             .bind(row::short(migration.number))
             .bind(migration.name)
             .bind(migration.checksum())
@@ -104,13 +105,25 @@ async fn climb(connection: &mut PgConnection, now: Option<Timestamp>) -> Result<
     Ok(climbed)
 }
 
-/// What the database has, none when it has no schema.
+/// A statement that the server does not keep. In a transaction it is whole even behind a pooler.
+fn query(sql: &'static str) -> Call {
+    sqlx::query(sql).persistent(false)
+}
+
+async fn look(connection: &mut PgConnection) -> Result<Vec<Applied>> {
+    let mut transaction = connection.begin().await?;
+    let applied = applied(&mut transaction).await?;
+    transaction.rollback().await?;
+    Ok(applied)
+}
+
+/// What the database has, none when it has no schema. In a transaction.
 async fn applied(connection: &mut PgConnection) -> Result<Vec<Applied>> {
-    let has_record = sqlx::query(HAS_RECORD).fetch_one(&mut *connection).await?;
+    let has_record = query(HAS_RECORD).fetch_one(&mut *connection).await?;
     if !row::get::<bool>(&has_record, 0)? {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(APPLIED).fetch_all(&mut *connection).await?;
+    let rows = query(APPLIED).fetch_all(&mut *connection).await?;
     rows.iter()
         .map(|applied| {
             Ok(Applied {

@@ -110,8 +110,8 @@ pub(super) async fn record_tick(store: &PostgresStore, params: RecordTick) -> Re
 /// Tells of a job that was accepted; other answers of `windlass.accept_one` are no states.
 fn give_hint(store: &PostgresStore, job: Body, accepted: Option<i16>) {
     match accepted.and_then(|number| super::row::state(number).ok()) {
-        Some(State::Available) => store.hints.give(Hint::Available(job.queue)),
-        Some(State::Scheduled) => store.hints.give(Hint::Scheduled),
+        Some(State::Available) => store.hint(Hint::Available(job.queue)),
+        Some(State::Scheduled) => store.hint(Hint::Scheduled),
         _ => {}
     }
 }

@@ -27,7 +27,7 @@ pub(super) async fn register(
     let queues: Vec<&str> = info.queues.iter().map(QueueName::as_str).collect();
     let written = serde_json::to_string(&info)
         .map_err(|error| Error::corrupt(format!("a worker has no JSON form: {error}")))?;
-    let rows = store.database.write(WORKER_REGISTER, |call| {
+    let rows = store.database.add(WORKER_REGISTER, |call| {
         call.bind(store.database.now())
             .bind(&*written)
             .bind(&queues)

@@ -114,17 +114,8 @@ impl Cluster {
         server
     }
 
-    /// A program of PostgreSQL, by a user who is not root: it refuses root.
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.programs.join(program));
-        command
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        if let Some((user, group)) = other_user() {
-            command.uid(user).gid(group);
-        }
-        command
+        command(&self.programs.join(program))
     }
 
     fn password_file(&self) -> PathBuf {
@@ -134,6 +125,19 @@ impl Cluster {
     fn mark(&self) -> PathBuf {
         self.data.with_extension("whole")
     }
+}
+
+/// A program that refuses root, by a user who is not.
+pub(super) fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    if let Some((user, group)) = other_user() {
+        command.uid(user).gid(group);
+    }
+    command
 }
 
 /// Whoever runs the tests: whatever it makes is its own.

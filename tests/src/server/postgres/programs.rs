@@ -16,8 +16,8 @@ pub(super) fn directory() -> PathBuf {
     if let Some(found) = find() {
         return found;
     }
-    if is_root() && Path::new("/etc/debian_version").exists() {
-        install();
+    if may_install() {
+        install("postgresql");
         if let Some(found) = find() {
             return found;
         }
@@ -28,6 +28,36 @@ pub(super) fn directory() -> PathBuf {
          127.0.0.1:5432, or install its programs, and the tests start one themselves: \
          `apt-get install postgresql`, `dnf install postgresql-server`, `brew install postgresql`"
     );
+}
+
+/// The pooler.
+///
+/// # Panics
+/// When there is none and none can be installed, with what to install.
+pub(super) fn pgbouncer() -> PathBuf {
+    let find = || {
+        let path = path();
+        let places = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+        let mut programs = places.map(|dir| dir.join("pgbouncer"));
+        programs.find(|program| program.is_file())
+    };
+    if let Some(found) = find() {
+        return found;
+    }
+    if may_install() {
+        install("pgbouncer");
+        if let Some(found) = find() {
+            return found;
+        }
+    }
+    panic!(
+        "no PgBouncer for the tests of what goes through a pooler; install it: \
+         `apt-get install pgbouncer`, `dnf install pgbouncer`, `brew install pgbouncer`"
+    );
+}
+
+fn may_install() -> bool {
+    is_root() && Path::new("/etc/debian_version").exists()
 }
 
 fn find() -> Option<PathBuf> {
@@ -56,15 +86,15 @@ fn path() -> std::ffi::OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
-fn install() {
+fn install(package: &str) {
     let apt = |args: &[&str]| {
         let mut command = Command::new("apt-get");
         command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
-    let postgresql = ["install", "-y", "--no-install-recommends", "postgresql"];
-    if !apt(&postgresql) && apt(&["update"]) {
-        apt(&postgresql);
+    let install = ["install", "-y", "--no-install-recommends", package];
+    if !apt(&install) && apt(&["update"]) {
+        apt(&install);
     }
 }
