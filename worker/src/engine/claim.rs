@@ -253,6 +253,26 @@ impl Served {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::{
+        clock::Clock,
+        store::{Store, memory::MemoryStore},
+    };
+
+    #[test]
+    fn work_of_other_processes_is_looked_for_often_while_their_hints_do_not_come() {
+        let (second, soon) = (Duration::from_secs(1), Duration::from_millis(1));
+        let mut store = MemoryStore::new(Clock::system()).capabilities();
+        assert_eq!(
+            (store.shared_by_processes, store.wake),
+            (false, Wake::Local)
+        );
+        assert_eq!(poll(second, store), second);
+        store.shared_by_processes = true;
+        assert_eq!(poll(second, store), UNHINTED);
+        assert_eq!(poll(soon, store), soon);
+        store.wake = Wake::Everywhere;
+        assert_eq!(poll(second, store), second);
+    }
 
     #[test]
     fn named_queues_come_first_and_the_others_take_turns() {

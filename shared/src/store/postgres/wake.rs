@@ -16,8 +16,9 @@
 //! # Hearing others
 //!
 //! The listener has a connection of its own, from the first [`Waker::listen`] on, and makes another
-//! one for ever. What came in between was missed, so each begins with [`Hint::Any`]. It hears its
-//! own signs of life as well, and when these stay away the connection is dead, or leads to a pooler.
+//! one for ever. It hears its own signs of life as well: with the first it is known to listen, and
+//! when they stay away the connection is dead, or leads to a pooler. What came before was missed, so
+//! each connection begins with [`Hint::Any`].
 //!
 //! # The text
 //!
@@ -102,7 +103,7 @@ struct Shared {
     /// Jobs ended.
     ends: Notify,
     company: Mutex<Company>,
-    /// The listener has lost its connection and has no other yet.
+    /// The listener hears nothing, yet or any more.
     deaf: AtomicBool,
 }
 
@@ -357,6 +358,7 @@ enum Lost {
 /// Listens until `stop`, on one connection after the other.
 async fn hear(shared: Arc<Shared>, options: PgConnectOptions, stop: CancellationToken) {
     let mut patience = Patience::new("listen for hints of other processes");
+    shared.listens(false);
     loop {
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -391,9 +393,9 @@ async fn hear_on(
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    patience.succeeded();
-    shared.listens(true);
     shared.tell_presence();
+    // Behind a pooler one seems to listen and hears nothing.
+    let mut hears = false;
     let mut present = Instant::now() + jittered(PRESENT);
     let mut silence = Instant::now() + SILENCE;
     loop {
@@ -401,6 +403,11 @@ async fn hear_on(
             heard = listener.try_recv() => {
                 let heard = heard?.ok_or(Lost::Closed)?;
                 silence = Instant::now() + SILENCE;
+                if !hears {
+                    hears = true;
+                    patience.succeeded();
+                    shared.listens(true);
+                }
                 shared.heard(heard.payload());
             }
             () = sleep_until(present) => {
