@@ -97,26 +97,12 @@ fn plans() -> Vec<Plan> {
     ]
 }
 
-fn holds(plan: &Plan) {
-    let worlds = explore(plan, Rule::Right);
-    let worlds = worlds.unwrap_or_else(|(steps, wrong)| panic!("{wrong} after {steps:?}"));
-    assert!(worlds > 10_000, "{worlds} worlds are few: {plan:?}");
-}
-
 #[test]
 fn marks_lose_nothing_and_change_nothing() {
     for plan in plans() {
-        holds(&plan);
-    }
-}
-
-/// A claim more: millions of worlds.
-#[test]
-#[ignore = "takes minutes"]
-fn marks_lose_nothing_in_larger_worlds() {
-    for mut plan in plans() {
-        plan.claims += 1;
-        holds(&plan);
+        let worlds = explore(&plan, Rule::Right);
+        let worlds = worlds.unwrap_or_else(|(steps, wrong)| panic!("{wrong} after {steps:?}"));
+        assert!(worlds > 10_000, "{worlds} worlds are few: {plan:?}");
     }
 }
 
