@@ -6,7 +6,7 @@
 //! whether to go on.
 
 use sqlx::{
-    PgPool,
+    PgConnection, PgPool,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow, Postgres},
     query::Query,
 };
@@ -151,6 +151,18 @@ impl Database {
     pub(super) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The rows that a statement answers in a transaction of the caller's, which alone decides how long
+/// it waits and whether all of it is made again: what fails here has changed nothing, for that
+/// transaction cannot be committed any more.
+pub(super) async fn within(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    bind: impl Fn(Call) -> Call + Send + Sync,
+) -> Result<Vec<PgRow>> {
+    let rows = bind(sqlx::query(sql)).fetch_all(connection).await;
+    rows.map_err(|failed| error::map(failed, false))
 }
 
 /// Full jitter below a growing bound.
