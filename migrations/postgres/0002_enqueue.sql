@@ -1,12 +1,18 @@
 -- Accepting jobs.
 
--- The number of a queue, which is known from now on.
-create function windlass.known_queue(p_name text) returns integer
+-- The number of a queue, which is known from now on. Whoever uses a new name holds it to the end of
+-- the transaction, which may be a caller's and long; null when one is not to wait for that.
+create function windlass.known_queue(p_name text, p_waits boolean default true) returns integer
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare v_id integer;
 begin
   select id into v_id from windlass.queue where name = p_name collate "C";
   if found then return v_id; end if;
+  if p_waits then
+    perform pg_advisory_xact_lock(1463897710, hashtext(p_name));
+  elsif not pg_try_advisory_xact_lock(1463897710, hashtext(p_name)) then
+    return null;
+  end if;
   insert into windlass.queue (name) values (p_name) on conflict (name) do nothing
     returning id into v_id;
   if v_id is null then
