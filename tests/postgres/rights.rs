@@ -163,3 +163,32 @@ async fn run_a_job(url: &str) -> shared::store::Result<()> {
     store.queues().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn the_examples_of_the_document_run() {
+    let document = include_str!("../../docs/ENQUEUE_FROM_SQL.md");
+    let place = Place::new().await;
+    let mut owner = place.connect().await;
+    let table = "create table orders (id bigint primary key, email text)";
+    run(&mut owner, table).await.unwrap();
+    let examples = document.split("```sql").skip(1);
+    let mut ran = Vec::new();
+    for example in examples.filter_map(|rest| rest.split("```").next()) {
+        let example = example.replace("shop", place.database.name());
+        ran.push((run(&mut owner, &example).await, example));
+    }
+    let mut app = PgConnection::connect(&as_role(&place.database))
+        .await
+        .unwrap();
+    let enqueues = run(&mut app, "select windlass.enqueue('mail.send')").await;
+    drop(app);
+    drop_role(&place).await;
+    for (answer, example) in &ran {
+        assert!(answer.is_ok(), "{answer:?}: {example}");
+    }
+    enqueues.unwrap();
+    assert!(ran.len() >= 5);
+    assert_eq!(place.counted("default", State::Available).await, 4);
+    assert_eq!(place.counted("slow", State::Scheduled).await, 1);
+    assert_eq!(place.counted("mail", State::Available).await, 1);
+}
