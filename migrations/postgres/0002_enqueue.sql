@@ -1,12 +1,18 @@
 -- Accepting jobs.
 
--- The number of a queue, which is known from now on.
-create function windlass.known_queue(p_name text) returns integer
+-- The number of a queue, which is known from now on. Whoever uses a new name holds it to the end of
+-- the transaction, which may be a caller's and long; null when one is not to wait for that.
+create function windlass.known_queue(p_name text, p_waits boolean default true) returns integer
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare v_id integer;
 begin
   select id into v_id from windlass.queue where name = p_name collate "C";
   if found then return v_id; end if;
+  if p_waits then
+    perform pg_advisory_xact_lock(1463897710, hashtext(p_name));
+  elsif not pg_try_advisory_xact_lock(1463897710, hashtext(p_name)) then
+    return null;
+  end if;
   insert into windlass.queue (name) values (p_name) on conflict (name) do nothing
     returning id into v_id;
   if v_id is null then
@@ -126,7 +132,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Accepts one job, whatever it is. Answers the number of its state, or -1: a job with this id is
--- known already, or -2: another job holds the unique key.
+-- known already, or -2: another job holds the unique key. Lost races are run again here, for the
+-- transaction may be the caller's and hold more than this; a caller that looks with an old snapshot
+-- (repeatable read, serializable) is told to begin anew.
 create function windlass.accept_one(
   p_now timestamptz, p_id uuid, p_queue text, p_priority smallint, p_max_attempts smallint,
   p_run_at timestamptz, p_delay_us bigint, p_kind text, p_args bytea, p_opts jsonb,
@@ -137,56 +145,52 @@ declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_run_at timestamptz := coalesce(p_run_at, v_now + p_delay_us * interval '1 microsecond');
   v_unique jsonb := p_opts -> 'unique';
+  v_key text := v_unique ->> 'key';
   v_single boolean := coalesce(v_unique ->> 'policy', 'window') <> 'window';
-  v_queue integer;
+  v_queue integer; v_races integer := 0;
 begin
-  if exists (select from windlass.job where id = p_id) then
-    if not windlass.is_forgotten(p_id) then
-      o_state := -1;
-      return;
+  <<again>>
+  loop
+    if v_races > 8 or v_races > 0 and current_setting('transaction_isolation') <> 'read committed' then
+      raise serialization_failure;
     end if;
-    delete from windlass.job where id = p_id;
-  end if;
-  if v_unique is not null then
-    -- A job that is refused must not make its queue known.
-    select k.holder into o_holder
-      from windlass.unique_key k join windlass.queue q on q.id = k.queue_id
-      where q.name = p_queue collate "C" and k.kind = p_kind collate "C"
-        and k.key = (v_unique ->> 'key') collate "C"
-        and (k.expires_at is null or k.expires_at > v_now);
-    if found then
-      o_state := -2;
-      return;
+    v_races := v_races + 1;
+    if exists (select from windlass.job where id = p_id) then
+      if not windlass.is_forgotten(p_id) then
+        o_state := -1;
+        return;
+      end if;
+      delete from windlass.job where id = p_id;
     end if;
-  end if;
-  v_queue := windlass.known_queue(p_queue);
-  if v_unique is not null then
+    if v_key is not null then
+      -- A job that is refused must not make its queue known.
+      select k.holder into o_holder
+        from windlass.unique_key k join windlass.queue q on q.id = k.queue_id
+        where q.name = p_queue collate "C" and k.kind = p_kind collate "C"
+          and k.key = v_key collate "C" and (k.expires_at is null or k.expires_at > v_now);
+      if found then
+        o_state := -2;
+        return;
+      end if;
+    end if;
+    v_queue := windlass.known_queue(p_queue);
+    insert into windlass.job
+      (id, accepted_at, queue_id, priority, max_attempts, kind, args, opts)
+    values (p_id, v_now, v_queue, p_priority, p_max_attempts, p_kind, p_args, p_opts)
+    on conflict do nothing;
+    -- Else it was accepted meanwhile by another call.
+    continue again when not found;
+    exit when v_key is null;
     insert into windlass.unique_key as k (queue_id, kind, key, holder, expires_at)
-    values (v_queue, p_kind, v_unique ->> 'key', p_id,
+    values (v_queue, p_kind, v_key, p_id,
       v_now + ((v_unique ->> 'window_ns')::bigint / 1000) * interval '1 microsecond')
     on conflict (queue_id, kind, key) do update
       set holder = excluded.holder, expires_at = excluded.expires_at
       where k.expires_at <= v_now;
-    if not found then
-      -- Somebody else took it between the look and now.
-      select k.holder into o_holder from windlass.unique_key k
-        where k.queue_id = v_queue and k.kind = p_kind collate "C"
-          and k.key = (v_unique ->> 'key') collate "C";
-      -- It was let go of again meanwhile: the call is made again.
-      if not found then raise serialization_failure; end if;
-      o_state := case when o_holder = p_id then -1 else -2 end;
-      if o_state = -1 then o_holder := null; end if;
-      return;
-    end if;
-  end if;
-  insert into windlass.job
-    (id, accepted_at, queue_id, priority, max_attempts, kind, args, opts)
-  values (p_id, v_now, v_queue, p_priority, p_max_attempts, p_kind, p_args, p_opts)
-  on conflict do nothing;
-  if not found then
-    -- Accepted meanwhile by another call, with or without the key: look again from the start.
-    raise serialization_failure;
-  end if;
+    exit when found;
+    -- Somebody else took the key between the look and now.
+    delete from windlass.job where id = p_id;
+  end loop;
   if p_opts ? 'tags' then
     insert into windlass.job_tag (tag, id)
     select distinct tag, p_id from jsonb_array_elements_text(p_opts -> 'tags') tag;

@@ -1,13 +1,18 @@
 //! What is PostgreSQL's alone: the ladder on a server, the way in, databases of one's own, hints
-//! from process to process, a server and connections that die, poolers.
+//! from process to process, a server and connections that die, poolers, partitions, the marks step
+//! by step, enqueueing in the caller's transaction, rights.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod enqueue_sql;
+mod enqueue_tx;
 mod ladder;
 mod marks;
 mod outages;
 mod partitions;
+mod place;
 mod poolers;
+mod rights;
 mod steps;
 mod wake;
 mod way_in;

@@ -21,6 +21,11 @@
 //! What this process did is hinted at in the other processes within milliseconds, by `NOTIFY`
 //! ([`wake`]). Where one cannot listen, behind a pooler or in an outage, workers poll.
 //!
+//! # In a transaction of the caller's
+//!
+//! Jobs may be enqueued together with whatever else is written to the same database: in Rust by
+//! [`PostgresStore::enqueue_tx`], in any language by the SQL function `windlass.enqueue`.
+//!
 //! # Lists
 //!
 //! Ids are ordered by the time they were made, so lists run by id, and need no index of their own.
@@ -72,6 +77,9 @@ use wake::Waker;
 
 pub use address::Address;
 
+/// The driver, of the release whose connections [`PostgresStore::enqueue_tx`] takes.
+pub use sqlx;
+
 const NOW: &str = include_str!("postgres/sql/now.sql");
 
 /// A store on a PostgreSQL server.
@@ -114,6 +122,37 @@ impl PostgresStore {
             maintaining: duty::Pace::default(),
             gather: gather::Gather::default(),
         }))
+    }
+
+    /// Enqueues jobs in a transaction of the caller's, on a connection to the database of this store:
+    /// they are there when it commits, and never were when it does not. Isolation levels are the
+    /// caller's choice.
+    ///
+    /// Workers are not told, for nothing is there before the commit; [`Self::committed`] tells them.
+    ///
+    /// A job whose unique key, or id, another open transaction has just taken waits for the end of
+    /// that transaction.
+    ///
+    /// # Errors
+    /// `Invalid` when a job is out of range: nothing was enqueued and the transaction may go on.
+    /// `Unavailable` when the
+    /// transaction must be made again from its beginning: it lost a race, or the server is away.
+    /// Whatever the server has refused, the transaction can only be rolled back.
+    ///
+    /// # Cancel safety
+    /// None: a transaction in which this was dropped is to be rolled back.
+    pub async fn enqueue_tx(
+        &self,
+        connection: &mut sqlx::PgConnection,
+        jobs: Vec<NewJob>,
+    ) -> Result<Vec<Enqueued>> {
+        enqueue::enqueue_tx(self, connection, &jobs).await
+    }
+
+    /// Says that a transaction with jobs was committed, so that workers look at once and not at
+    /// their next poll. A hint: nothing is lost without it.
+    pub fn committed(&self) {
+        self.hint(Hint::Any);
     }
 
     /// The server's clock.

@@ -299,6 +299,18 @@ async fn in_time<T>(
     timeout(longest, answer).await.map_err(late)?
 }
 
+/// The rows that a statement answers in a transaction of the caller's, which alone decides how long
+/// it waits and whether all of it is made again: what fails here has changed nothing, for that
+/// transaction cannot be committed any more.
+pub(super) async fn within(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    bind: impl Fn(Call) -> Call + Send + Sync,
+) -> Result<Vec<PgRow>> {
+    let rows = bind(sqlx::query(sql)).fetch_all(connection).await;
+    rows.map_err(|failed| error::map(failed, false))
+}
+
 /// Full jitter below a growing bound.
 fn pause(races: u32) -> Duration {
     let most = 2_u64.saturating_pow(races).min(64);

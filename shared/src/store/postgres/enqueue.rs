@@ -3,9 +3,17 @@
 //! Jobs without unique keys are accepted in bulk: the batch is cut where queue, priority, limit or
 //! due time change, and each group is a few statements on the server, whatever its length. When
 //! one of the ids is known already, or a job has a unique key, the batch is judged job by job.
+//!
+//! The same statements run in a transaction of the caller's ([`enqueue_tx`]): there nothing may fail
+//! that is no reason to give the transaction up, nothing is tried again, and nobody is told before it
+//! is committed.
+
+use sqlx::{PgConnection, postgres::PgRow};
 
 use super::{
-    PostgresStore, database, error, gather,
+    NOW, PostgresStore,
+    database::{self, Call},
+    error, gather,
     opts::Opts,
     row::{get, micros, state},
 };
@@ -16,6 +24,7 @@ use crate::{
 };
 
 const ACCEPT_GROUPS: &str = include_str!("sql/accept_groups.sql");
+const ACCEPT_GROUPS_IF_NEW: &str = include_str!("sql/accept_groups_if_new.sql");
 const ACCEPT_EACH: &str = include_str!("sql/accept_each.sql");
 
 /// See [`crate::store::JobStore::enqueue`].
@@ -24,33 +33,86 @@ pub(super) async fn enqueue(store: &PostgresStore, jobs: Vec<NewJob>) -> Result<
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    if jobs.len() > gather::SMALL {
-        return accept(store, jobs).await;
-    }
-    let make = |jobs| accept(store, jobs);
-    store.gather.enqueue(jobs, make).await
-}
-
-/// Accepts jobs that were checked.
-async fn accept(store: &PostgresStore, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
-    let batch = Batch::of(&jobs);
-    if jobs.iter().all(|job| job.unique.is_none()) {
-        match in_groups(store, &jobs, &batch).await {
-            Err(error) if error::is_unique_violation(&error) => {}
-            answer => return answer,
+    let answer = if jobs.len() > gather::SMALL {
+        accept(store, &jobs).await?
+    } else {
+        let make = |jobs: Vec<NewJob>| async move { accept(store, &jobs).await };
+        store.gather.enqueue(jobs.clone(), make).await?
+    };
+    let mut told = None;
+    for (job, enqueued) in jobs.iter().zip(&answer) {
+        if let Enqueued::New(became) = *enqueued
+            && told.replace((&job.queue, became)) != Some((&job.queue, became))
+        {
+            tell(store, job.queue.as_str(), became);
         }
     }
-    one_by_one(store, &jobs, &batch).await
+    Ok(answer)
+}
+
+async fn accept(store: &PostgresStore, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
+    let now = store.database.now();
+    let batch = Batch::of(jobs);
+    if batch.is_plain() {
+        let groups = Groups::of(jobs);
+        let call = groups.call(now, &batch);
+        match store.database.write(ACCEPT_GROUPS, call).await {
+            Err(error) if error::is_unique_violation(&error) => {}
+            rows => return groups.answer(&get::<Vec<i16>>(&database::only(rows?)?, 0)?),
+        }
+    }
+    let each = Each::of(jobs);
+    let rows = store.database.write(ACCEPT_EACH, each.call(now, &batch));
+    each.answer(&rows.await?)
+}
+
+/// See [`PostgresStore::enqueue_tx`].
+pub(super) async fn enqueue_tx(
+    store: &PostgresStore,
+    connection: &mut PgConnection,
+    jobs: &[NewJob],
+) -> Result<Vec<Enqueued>> {
+    let now = store.database.now();
+    let clock = if is_timed(jobs) {
+        let rows = database::within(connection, NOW, |call| call.bind(now)).await?;
+        get(&database::only(rows)?, 0)?
+    } else {
+        Timestamp::default()
+    };
+    check_at(clock, jobs)?;
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let batch = Batch::of(jobs);
+    if batch.is_plain() {
+        let groups = Groups::of(jobs);
+        let call = groups.call(now, &batch);
+        let rows = database::within(connection, ACCEPT_GROUPS_IF_NEW, call).await?;
+        let states: Option<Vec<i16>> = get(&database::only(rows)?, 0)?;
+        if let Some(states) = states {
+            return groups.answer(&states);
+        }
+    }
+    let each = Each::of(jobs);
+    let rows = database::within(connection, ACCEPT_EACH, each.call(now, &batch));
+    each.answer(&rows.await?)
 }
 
 /// Checks the jobs, against the server's clock where it matters.
 pub(super) async fn check(store: &PostgresStore, jobs: &[NewJob]) -> Result<()> {
-    let timed = jobs.iter().any(|job| matches!(job.due, Due::At(_)));
-    let now = if timed {
+    let now = if is_timed(jobs) {
         store.server_now().await?
     } else {
         Timestamp::default()
     };
+    check_at(now, jobs)
+}
+
+fn is_timed(jobs: &[NewJob]) -> bool {
+    jobs.iter().any(|job| matches!(job.due, Due::At(_)))
+}
+
+fn check_at(now: Timestamp, jobs: &[NewJob]) -> Result<()> {
     for job in jobs {
         job.check(now)?;
     }
@@ -107,6 +169,8 @@ struct Batch<'j> {
     kinds: Vec<&'j str>,
     args: Vec<&'j [u8]>,
     opts: Vec<Option<String>>,
+    unique: bool,
+    tagged: bool,
 }
 
 impl<'j> Batch<'j> {
@@ -116,7 +180,22 @@ impl<'j> Batch<'j> {
             kinds: jobs.iter().map(|job| job.kind.as_str()).collect(),
             args: jobs.iter().map(|job| &job.args.bytes()[..]).collect(),
             opts: jobs.iter().map(|job| Opts::written(job, None)).collect(),
+            unique: jobs.iter().any(|job| job.unique.is_some()),
+            tagged: jobs.iter().any(|job| !job.tags.is_empty()),
         }
+    }
+
+    /// Whether they may be accepted in groups.
+    fn is_plain(&self) -> bool {
+        !self.unique
+    }
+
+    /// What few jobs have, unless none has any of it.
+    fn opts(&self) -> Option<&[Option<String>]> {
+        self.opts
+            .iter()
+            .any(Option::is_some)
+            .then_some(&self.opts[..])
     }
 }
 
@@ -160,85 +239,98 @@ impl<'j> Groups<'j> {
         }
         groups
     }
+
+    /// The parameters of [`ACCEPT_GROUPS`].
+    fn call(
+        &self,
+        now: Option<Timestamp>,
+        batch: &Batch<'_>,
+    ) -> impl Fn(Call) -> Call + Send + Sync {
+        move |call| {
+            call.bind(now)
+                .bind(&self.sizes)
+                .bind(&self.queues)
+                .bind(&self.priorities)
+                .bind(&self.max_attempts)
+                .bind(&self.run_at)
+                .bind(&self.delay_us)
+                .bind(&self.least)
+                .bind(&self.greatest)
+                .bind(&batch.ids)
+                .bind(&batch.kinds)
+                .bind(&batch.args)
+                .bind(batch.opts())
+                .bind(batch.tagged)
+        }
+    }
+
+    /// What became of each job, by what became of each group.
+    fn answer(&self, states: &[i16]) -> Result<Vec<Enqueued>> {
+        let mut answer = Vec::new();
+        for (number, size) in states.iter().zip(&self.sizes) {
+            let size = usize::try_from(*size).unwrap_or_default();
+            answer.extend(std::iter::repeat_n(Enqueued::New(state(*number)?), size));
+        }
+        Ok(answer)
+    }
 }
 
-async fn in_groups(
-    store: &PostgresStore,
-    jobs: &[NewJob],
-    batch: &Batch<'_>,
-) -> Result<Vec<Enqueued>> {
-    let groups = Groups::of(jobs);
-    let opts = batch.opts.iter().any(Option::is_some);
-    let opts = opts.then_some(&batch.opts[..]);
-    let tagged = jobs.iter().any(|job| !job.tags.is_empty());
-    let rows = store.database.write(ACCEPT_GROUPS, |call| {
-        call.bind(store.database.now())
-            .bind(&groups.sizes)
-            .bind(&groups.queues)
-            .bind(&groups.priorities)
-            .bind(&groups.max_attempts)
-            .bind(&groups.run_at)
-            .bind(&groups.delay_us)
-            .bind(&groups.least)
-            .bind(&groups.greatest)
-            .bind(&batch.ids)
-            .bind(&batch.kinds)
-            .bind(&batch.args)
-            .bind(opts)
-            .bind(tagged)
-    });
-    let states: Vec<i16> = get(&database::only(rows.await?)?, 0)?;
-    let mut answer = Vec::with_capacity(jobs.len());
-    for (at, number) in states.into_iter().enumerate() {
-        let became = state(number)?;
-        let size = groups.sizes.get(at).copied().unwrap_or_default();
-        let size = usize::try_from(size).unwrap_or_default();
-        answer.extend(std::iter::repeat_n(Enqueued::New(became), size));
-        let queue = groups.queues.get(at).copied().unwrap_or_default();
-        tell(store, queue, became);
-    }
-    Ok(answer)
+/// What is taken of every job where each is judged alone.
+struct Each<'j> {
+    queues: Vec<&'j str>,
+    priorities: Vec<i16>,
+    max_attempts: Vec<i16>,
+    run_at: Vec<Option<Timestamp>>,
+    delay_us: Vec<Option<i64>>,
 }
 
-async fn one_by_one(
-    store: &PostgresStore,
-    jobs: &[NewJob],
-    batch: &Batch<'_>,
-) -> Result<Vec<Enqueued>> {
-    let queues: Vec<&str> = jobs.iter().map(|job| job.queue.as_str()).collect();
-    let priorities: Vec<i16> = jobs.iter().map(|j| i16::from(j.priority.get())).collect();
-    let limits: Vec<i16> = jobs.iter().map(max_attempts).collect();
-    let (run_at, delay_us): (Vec<_>, Vec<_>) = jobs.iter().map(|job| due(job.due)).unzip();
-    let rows = store.database.write(ACCEPT_EACH, |call| {
-        call.bind(store.database.now())
-            .bind(&batch.ids)
-            .bind(&queues)
-            .bind(&priorities)
-            .bind(&limits)
-            .bind(&run_at)
-            .bind(&delay_us)
-            .bind(&batch.kinds)
-            .bind(&batch.args)
-            .bind(&batch.opts)
-    });
-    let rows = rows.await?;
-    let mut answer = Vec::with_capacity(jobs.len());
-    for (row, job) in rows.iter().zip(jobs) {
-        let holder: Option<JobId> = get(row, 1)?;
-        answer.push(match (get::<i16>(row, 0)?, holder) {
-            (-1, _) => Enqueued::Repeated,
-            (-2, Some(holder)) => Enqueued::Duplicate { holder },
-            (number, _) => {
-                let became = state(number)?;
-                tell(store, job.queue.as_str(), became);
-                Enqueued::New(became)
-            }
-        });
+impl<'j> Each<'j> {
+    fn of(jobs: &'j [NewJob]) -> Self {
+        let (run_at, delay_us) = jobs.iter().map(|job| due(job.due)).unzip();
+        Self {
+            queues: jobs.iter().map(|job| job.queue.as_str()).collect(),
+            priorities: jobs.iter().map(|j| i16::from(j.priority.get())).collect(),
+            max_attempts: jobs.iter().map(max_attempts).collect(),
+            run_at,
+            delay_us,
+        }
     }
-    if answer.len() == jobs.len() {
-        return Ok(answer);
+
+    /// The parameters of [`ACCEPT_EACH`].
+    fn call(
+        &self,
+        now: Option<Timestamp>,
+        batch: &Batch<'_>,
+    ) -> impl Fn(Call) -> Call + Send + Sync {
+        move |call| {
+            call.bind(now)
+                .bind(&batch.ids)
+                .bind(&self.queues)
+                .bind(&self.priorities)
+                .bind(&self.max_attempts)
+                .bind(&self.run_at)
+                .bind(&self.delay_us)
+                .bind(&batch.kinds)
+                .bind(&batch.args)
+                .bind(&batch.opts)
+        }
     }
-    Err(Error::corrupt("an enqueue was answered for other jobs"))
+
+    /// What became of each job.
+    fn answer(&self, rows: &[PgRow]) -> Result<Vec<Enqueued>> {
+        if rows.len() != self.queues.len() {
+            return Err(Error::corrupt("an enqueue was answered for other jobs"));
+        }
+        let verdict = |row| {
+            let holder: Option<JobId> = get(row, 1)?;
+            Ok(match (get::<i16>(row, 0)?, holder) {
+                (-1, _) => Enqueued::Repeated,
+                (-2, Some(holder)) => Enqueued::Duplicate { holder },
+                (number, _) => Enqueued::New(state(number)?),
+            })
+        };
+        rows.iter().map(verdict).collect()
+    }
 }
 
 /// Hints at a job that was accepted.

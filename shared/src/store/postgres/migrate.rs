@@ -17,6 +17,7 @@ const APPLIED: &str = include_str!("sql/migration_list.sql");
 const HAS_RECORD: &str = include_str!("sql/migration_table_exists.sql");
 const HAS_SCHEMA: &str = include_str!("sql/migration_schema_exists.sql");
 const LOCK: &str = include_str!("sql/migration_lock.sql");
+const PRIVATE: &str = include_str!("sql/migration_private.sql");
 const RECORD: &str = include_str!("sql/migration_insert.sql");
 const SCHEMA: &str = include_str!("sql/migration_schema.sql");
 const TABLE: &str = include_str!("sql/migration_table.sql");
@@ -33,6 +34,7 @@ const LADDER: &[Migration] = ladder!("postgres":
     "0008_duties",
     "0009_wake",
     "0010_maintain",
+    "0011_enqueue_anywhere",
 );
 
 /// What tells the schema at the top from any other.
@@ -102,6 +104,7 @@ async fn climb(connection: &mut PgConnection, now: Option<Timestamp>) -> Result<
         let recorded = record.fetch_one(&mut *connection).await?;
         climbed.push(migration.step(Some(row::get(&recorded, 0)?)));
     }
+    sqlx::query(PRIVATE).execute(&mut *connection).await?;
     Ok(climbed)
 }
 

@@ -1,0 +1,500 @@
+//! Enqueueing by the SQL functions, in transactions that commit, roll back and stay open.
+
+use shared::{
+    clock::Clock,
+    job::{JobId, NewJob, State, Tag, UniquePolicy},
+    shutdown::Shutdown,
+    store::{Enqueued, JobStore, ListParams, postgres::sqlx::Row},
+};
+use std::time::Duration;
+use worker::{Context, Done, Worker};
+
+use crate::place::{Place, id, row, run, told};
+
+#[tokio::test]
+async fn a_job_is_there_when_the_transaction_commits_and_never_was_when_it_does_not() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    let table = "create table orders (id bigint)";
+    run(&mut sql, table).await.unwrap();
+    run(&mut sql, "begin").await.unwrap();
+    let gone = id(&mut sql, "select windlass.enqueue('mail.send')").await;
+    run(&mut sql, "insert into orders values (1); rollback")
+        .await
+        .unwrap();
+    assert_eq!(place.detail(gone.unwrap()).await, None);
+
+    run(&mut sql, "begin; insert into orders values (2)")
+        .await
+        .unwrap();
+    let made = "select windlass.enqueue('mail.send', '{\"to\": 7}')";
+    let made = id(&mut sql, made).await.unwrap();
+    assert_eq!(place.detail(made).await, None);
+    assert_eq!(place.claim_ids("default").await, []);
+    run(&mut sql, "commit").await.unwrap();
+    let job = place.detail(made).await.unwrap();
+    assert_eq!(job.summary.state, State::Available);
+    assert_eq!(job.summary.max_attempts, 25);
+    assert_eq!(&job.args.bytes()[..], b"{\"to\": 7}");
+    assert_eq!(place.counted("default", State::Available).await, 1);
+    let off = job.summary.accepted_at.as_micros() - made.made_at().as_micros();
+    assert!((-1000..1_000_000).contains(&off), "{off}");
+    assert_eq!(place.claim_ids("default").await, [made]);
+}
+
+/// The marks of a claim lie beyond the transaction number of what was enqueued before it and is
+/// committed after it.
+#[tokio::test]
+async fn what_stays_open_for_long_holds_nobody_up_and_is_found_at_its_end() {
+    let place = Place::new().await;
+    let mut slow = place.connect().await;
+    run(&mut slow, "begin").await.unwrap();
+    let late = id(&mut slow, "select windlass.enqueue('late')").await;
+    // The first use of a queue's name waits for its end; this name is known to this transaction
+    // alone, so the rest goes to another.
+    let mut quick = place.connect().await;
+    run(&mut quick, "select windlass.enqueue('quick', queue => 'q')")
+        .await
+        .unwrap();
+    run(&mut slow, "savepoint s").await.unwrap();
+    let nested = "select windlass.enqueue('late', queue => 'q')";
+    let nested = id(&mut slow, nested).await.unwrap();
+    run(&mut slow, "release savepoint s").await.unwrap();
+    for turn in 0..3 {
+        let more = "select windlass.enqueue('quick', queue => 'q')";
+        let more = id(&mut quick, more).await.unwrap();
+        let claimed = place.claim_ids("q").await;
+        assert_eq!(claimed.last(), Some(&more), "{turn}");
+        assert!(!claimed.contains(&nested));
+    }
+    run(&mut slow, "commit").await.unwrap();
+    assert_eq!(place.claim_ids("q").await, [nested]);
+    assert_eq!(place.claim_ids("default").await, [late.unwrap()]);
+}
+
+#[tokio::test]
+async fn an_enqueue_does_not_wait_for_the_lock_that_claims_take() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    let first = id(&mut sql, "select windlass.enqueue('a')").await.unwrap();
+    let mut claim = place.connect().await;
+    let locked = "begin; select windlass.lock_queue(id) from windlass.queue";
+    run(&mut claim, locked).await.unwrap();
+    run(&mut sql, "set lock_timeout = '100ms'").await.unwrap();
+    let second = id(&mut sql, "select windlass.enqueue('a')").await.unwrap();
+    let many = "select windlass.enqueue_many('a', array['{}', '1']::jsonb[])";
+    run(&mut sql, many).await.unwrap();
+    run(&mut claim, "rollback").await.unwrap();
+    let claimed = place.claim_ids("default").await;
+    assert_eq!(claimed.len(), 4);
+    assert_eq!(claimed[..2], [first, second]);
+}
+
+#[tokio::test]
+async fn an_old_snapshot_enqueues_or_is_told_to_begin_anew() {
+    let place = Place::new().await;
+    for level in ["repeatable read", "serializable"] {
+        let queue = level.replace(' ', "-");
+        let begin = format!("begin isolation level {level}; select count(*) from windlass.queue");
+        let enqueue = format!("select windlass.enqueue('a', queue => '{queue}')");
+        let mut sql = place.connect().await;
+        let mut other = place.connect().await;
+
+        // Both make the queue known: one with a snapshot that does not show the other's.
+        run(&mut sql, &begin).await.unwrap();
+        let theirs = id(&mut other, &enqueue).await.unwrap();
+        assert_eq!(told(id(&mut sql, &enqueue).await).0, "40001", "{level}");
+        run(&mut sql, "rollback").await.unwrap();
+        run(&mut sql, &begin).await.unwrap();
+        let ours = id(&mut sql, &enqueue).await.unwrap();
+        run(&mut sql, "commit").await.unwrap();
+        assert_eq!(place.claim_ids(&queue).await, [theirs, ours]);
+
+        // Many at once do not get into each other's way.
+        let mut open = Vec::new();
+        for _ in 0..4 {
+            let mut sql = place.connect().await;
+            run(&mut sql, &begin).await.unwrap();
+            open.push(sql);
+        }
+        for sql in &mut open {
+            run(sql, &enqueue).await.unwrap();
+            run(
+                sql,
+                "select windlass.enqueue_many('a', array['1']::jsonb[])",
+            )
+            .await
+            .unwrap();
+        }
+        for sql in &mut open {
+            run(sql, "commit").await.unwrap();
+        }
+        assert_eq!(place.claim(&queue).await.len(), 4);
+
+        // A key that was taken after the snapshot.
+        let keyed = format!(
+            "select windlass.enqueue('a', queue => '{queue}', unique_key => 'k', \
+             unique_until => 'finished')"
+        );
+        run(&mut sql, &begin).await.unwrap();
+        let holder = id(&mut other, &keyed).await.unwrap();
+        assert_eq!(told(id(&mut sql, &keyed).await).0, "40001", "{level}");
+        run(&mut sql, "rollback").await.unwrap();
+        run(&mut sql, &begin).await.unwrap();
+        assert_eq!(id(&mut sql, &keyed).await.unwrap(), holder);
+        run(&mut sql, "commit").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_job_at_a_time_holds_a_unique_key() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    let ask = |rest: &str| {
+        format!("select job_id, verdict from windlass.try_enqueue('a', unique_key => 'k', {rest})")
+    };
+    let asked = async |sql: &mut _, rest: &str| {
+        let row = row(sql, &ask(rest)).await.unwrap();
+        (row.get::<JobId, _>(0), row.get::<String, _>(1))
+    };
+    let (holder, verdict) = asked(&mut sql, "unique_until => 'started'").await;
+    assert_eq!(verdict, "new");
+    let again = asked(&mut sql, "unique_for => '1 hour'").await;
+    assert_eq!(again, (holder, "duplicate".to_owned()));
+    let simple = "select windlass.enqueue('a', unique_key => 'k', unique_until => 'finished')";
+    assert_eq!(id(&mut sql, simple).await.unwrap(), holder);
+    assert_eq!(place.claim_ids("default").await, [holder]);
+    let (second, verdict) = asked(&mut sql, "unique_for => '1 hour'").await;
+    assert_eq!((second != holder, &*verdict), (true, "new"));
+    let unique = place.detail(second).await.unwrap().unique.unwrap();
+    let hour = UniquePolicy::Window(Duration::from_hours(1));
+    assert_eq!((unique.key.as_str(), unique.policy), ("k", hour));
+
+    let known = format!("id => '{second}', unique_for => '1 hour'");
+    assert_eq!(
+        asked(&mut sql, &known).await,
+        (second, "repeated".to_owned())
+    );
+    assert_eq!(place.counted("default", State::Available).await, 1);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_key_gets_it_when_the_other_rolls_back() {
+    let place = Place::new().await;
+    let keyed = "select windlass.enqueue('a', unique_key => 'k', unique_until => 'finished')";
+    for end in ["rollback", "commit"] {
+        let mut one = place.connect().await;
+        let mut other = place.connect().await;
+        // So that the key is what is waited for, not the queue's name.
+        run(&mut one, "select windlass.enqueue('b')").await.unwrap();
+        run(&mut one, "begin").await.unwrap();
+        let first = id(&mut one, keyed).await.unwrap();
+        let backend = row(&mut other, "select pg_backend_pid()").await.unwrap();
+        let waits = format!(
+            "select wait_event_type is not distinct from 'Lock' from pg_stat_activity where pid = {}",
+            backend.get::<i32, _>(0)
+        );
+        let mut watch = place.connect().await;
+        let (second, ()) = tokio::join!(id(&mut other, keyed), async {
+            while !row(&mut watch, &waits).await.unwrap().get::<bool, _>(0) {
+                tokio::task::yield_now().await;
+            }
+            run(&mut one, end).await.unwrap();
+        });
+        let second = second.unwrap();
+        assert_eq!(second == first, end == "commit");
+        assert!(place.detail(second).await.is_some());
+        run(&mut one, "delete from windlass.unique_key")
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn everything_that_is_asked_for_is_kept() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let asked = "0197f2c4-6f2e-7b1c-8d7a-3f5f0a6f2b11";
+    let made = id(
+        &mut sql,
+        &format!(
+            "select windlass.enqueue('Billing::Invoice', '[1, \"é\"]', queue => 'slow.lane', \
+             priority => 2, delay => '90 minutes', max_attempts => 3, tags => array['a:1', 'b'], \
+             timeout => '1.5 seconds', id => '{asked}', traceparent => '{trace}')"
+        ),
+    )
+    .await
+    .unwrap();
+    assert_eq!(made.to_string(), asked);
+    let job = place.detail(made).await.unwrap();
+    assert_eq!(job.summary.state, State::Scheduled);
+    assert_eq!(job.summary.kind.as_str(), "Billing::Invoice");
+    assert_eq!(job.summary.queue.as_str(), "slow.lane");
+    assert_eq!(job.summary.priority.get(), 2);
+    assert_eq!(job.summary.max_attempts, 3);
+    assert_eq!(
+        job.summary.tags,
+        ["a:1", "b"].map(|tag| Tag::new(tag).unwrap())
+    );
+    assert_eq!(job.timeout, Some(Duration::from_millis(1500)));
+    assert_eq!(job.trace.unwrap().traceparent(), trace);
+    assert_eq!(job.args.decode::<(u8, String)>().unwrap().1, "é");
+    let due = job.summary.due_at.unwrap();
+    assert_eq!(
+        due,
+        job.summary.accepted_at + Duration::from_secs(90 * 60),
+        "by one clock"
+    );
+    assert_eq!(place.counted("slow.lane", State::Scheduled).await, 1);
+
+    // Nulls are as if they were left out, and a broken trace costs no job.
+    let bare = "select windlass.enqueue('a', null, null, null, null, null, null, null, null, null, \
+                null, null, null, 'broken')";
+    let bare = place.detail(id(&mut sql, bare).await.unwrap()).await;
+    let bare = bare.unwrap();
+    assert_eq!(bare.summary.queue.as_str(), "default");
+    assert_eq!(&bare.args.bytes()[..], b"{}");
+    assert_eq!(bare.trace, None);
+    let past = "select windlass.enqueue('a', run_at => now() - interval '1 day')";
+    let past = place.detail(id(&mut sql, past).await.unwrap()).await;
+    assert_eq!(past.unwrap().summary.state, State::Available);
+}
+
+#[tokio::test]
+async fn what_is_out_of_range_is_refused_with_the_argument_and_what_would_do() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    let most = format!("'\"{}\"'", "x".repeat(1024 * 1024 - 2));
+    run(
+        &mut sql,
+        &format!("select windlass.enqueue('fits', {most})"),
+    )
+    .await
+    .unwrap();
+    let over = format!("'a', '\"{}\"'", "x".repeat(1024 * 1024 - 1));
+    let long = format!("'{}'", "x".repeat(65));
+    let tags = format!("'a', tags => array_fill('{}'::text, array[17])", "t");
+    let key = format!(
+        "'a', unique_for => '1 s', unique_key => '{}'",
+        "é".repeat(128)
+    );
+    for (asked, message) in [
+        ("null", "kind is null"),
+        ("''", "kind is empty"),
+        (&*long, "kind is 65 bytes long, more than 64"),
+        (
+            "'a b'",
+            "kind \"a b\" is not made of letters, digits, _ and any of .:-",
+        ),
+        ("'-a'", "which must not be the first"),
+        ("E'a\\n'", "is not made of letters"),
+        ("'naïve'", "kind \"naïve\""),
+        ("'a', queue => 'a:b'", "queue \"a:b\" is not made of"),
+        (
+            "'a', priority => 10",
+            "priority 10 is not between 0 (sooner) and 9",
+        ),
+        ("'a', priority => -1", "priority -1 is not"),
+        (
+            "'a', max_attempts => 0",
+            "max_attempts 0 is not between 1 and 1000",
+        ),
+        ("'a', max_attempts => 1001", "max_attempts 1001"),
+        (&*over, "args is 1048577 bytes long, more than 1048576"),
+        ("'a', delay => '-1 s'", "delay -00:00:01 is negative"),
+        (
+            "'a', delay => '3651 days'",
+            "delay 3651 days is longer than 3650 days",
+        ),
+        ("'a', delay => '170000 years'", "is longer than"),
+        (
+            "'a', run_at => 'infinity'",
+            "run_at infinity is more than 3650 days ahead",
+        ),
+        ("'a', run_at => '1970-01-01'", "is more than a year ago"),
+        (
+            "'a', run_at => now(), delay => '1 s'",
+            "run_at stands beside delay",
+        ),
+        (
+            "'a', unique_key => 'k'",
+            "unique_key needs either unique_until ('started' or 'finished') or unique_for",
+        ),
+        (
+            "'a', unique_key => 'k', unique_until => 'started', unique_for => '1 h'",
+            "needs either",
+        ),
+        ("'a', unique_until => 'started'", "unique_key is missing"),
+        (
+            "'a', unique_key => 'k', unique_until => 'done'",
+            "unique_until \"done\" is neither 'started' nor 'finished'",
+        ),
+        (
+            "'a', unique_key => 'k', unique_for => '0'",
+            "unique_for 00:00:00 is not more than nothing and at most 365 days",
+        ),
+        (
+            "'a', unique_key => 'k', unique_for => '366 days'",
+            "at most 365 days",
+        ),
+        (
+            "'a', unique_key => '', unique_for => '1 s'",
+            "unique_key is 0 bytes long; 1 to 255 are allowed",
+        ),
+        (&*key, "unique_key is 256 bytes long"),
+        (
+            "'a', unique_key => E'a\\tb', unique_for => '1 s'",
+            "unique_key holds a control character",
+        ),
+        (&*tags, "tags are 17, more than 16"),
+        ("'a', tags => array['a', null]", "tags is null"),
+        (
+            "'a', tags => array['a b']",
+            "tags \"a b\" is not made of letters, digits, _ and any of .:/@=#+-",
+        ),
+        (
+            "'a', timeout => '9 ms'",
+            "timeout 00:00:00.009 is not between 10 ms and 7 days",
+        ),
+        ("'a', timeout => '8 days'", "timeout 8 days"),
+        (
+            "'a', id => '67e55044-10b1-426f-9247-bb680e5fe0c8'",
+            "is not a version 7 UUID (RFC 9562); left out, one is made",
+        ),
+    ] {
+        let asked = format!("select windlass.enqueue({asked})");
+        let (code, why) = told(run(&mut sql, &asked).await);
+        let told = asked.get(..200).unwrap_or(&asked);
+        assert!(why.contains(message), "{told}: {why}");
+        assert_eq!(code, "22023", "{told}: {why}");
+    }
+    let many = "select windlass.enqueue_many('a', array['1', null]::jsonb[])";
+    let (code, why) = told(run(&mut sql, many).await);
+    assert_eq!(
+        (&*code, &*why),
+        ("22023", "args[2] is null; {} is what carries nothing")
+    );
+    assert_eq!(place.claim("default").await.len(), 1);
+}
+
+/// The grammars are those of the Rust types.
+#[tokio::test]
+async fn names_are_judged_as_everywhere_else() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    for byte in 1..=0x7f_u8 {
+        for text in [
+            char::from(byte).to_string(),
+            format!("a{}", char::from(byte)),
+        ] {
+            let quoted = text.replace('\'', "''");
+            let fits = [
+                shared::job::Kind::new(text.clone()).is_ok(),
+                shared::job::QueueName::new(text.clone()).is_ok(),
+                Tag::new(text.clone()).is_ok(),
+                shared::job::UniqueKey::new(text.clone()).is_ok(),
+            ];
+            for (at, rest) in [
+                format!("'{quoted}'"),
+                format!("'a', queue => '{quoted}'"),
+                format!("'a', tags => array['{quoted}']"),
+                format!("'a', unique_key => '{quoted}', unique_for => '1 s'"),
+            ]
+            .iter()
+            .enumerate()
+            {
+                let asked = format!("begin; select windlass.enqueue({rest})");
+                let judged = run(&mut sql, &asked).await.is_ok();
+                run(&mut sql, "rollback").await.unwrap();
+                assert_eq!(judged, fits[at], "{asked}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_stand_in_chunks_in_the_order_of_their_args() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    let many = "select array_agg(x) from windlass.enqueue_many('a', \
+                array(select to_jsonb(n) from generate_series(1, 130) n), tags => array['t']) x";
+    let ids: Vec<JobId> = row(&mut sql, many).await.unwrap().get(0);
+    assert_eq!(ids.len(), 130);
+    assert!(ids.is_sorted());
+    let chunks = row(
+        &mut sql,
+        "select array_agg(cardinality(ids)) from windlass.ready",
+    )
+    .await;
+    assert_eq!(chunks.unwrap().get::<Vec<i32>, _>(0), [64, 64, 2]);
+    let claimed = place.claim("default").await;
+    for (at, (job, id)) in claimed.iter().zip(&ids).enumerate() {
+        assert_eq!((job.id, job.args.decode::<usize>().unwrap()), (*id, at + 1));
+    }
+    assert_eq!(claimed.len(), 130);
+    let page = place.store.list(ListParams::default()).await.unwrap();
+    assert_eq!(page.items.first().map(|job| job.id), ids.last().copied());
+    let none = "select count(*) from windlass.enqueue_many('a', '{}')";
+    assert_eq!(row(&mut sql, none).await.unwrap().get::<i64, _>(0), 0);
+}
+
+#[tokio::test]
+async fn ids_made_here_are_ids() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    let made = "select array_agg(windlass.new_id()) from generate_series(1, 1000)";
+    let ids: Vec<JobId> = row(&mut sql, made).await.unwrap().get(0);
+    let now = Clock::system().now();
+    for id in &ids {
+        let age = now.as_micros() - id.made_at().as_micros();
+        assert!((0..60_000_000).contains(&age), "{id}: {age}");
+    }
+    let mut once = ids.clone();
+    once.sort();
+    once.dedup();
+    assert_eq!(once.len(), ids.len());
+}
+
+#[tokio::test]
+async fn jobs_from_sql_and_from_rust_are_run_by_a_worker() {
+    let place = Place::new().await;
+    let mut sql = place.connect().await;
+    let ours = NewJob::new("double", &4).unwrap();
+    let mut ids = vec![ours.id];
+    let answer = place.store.enqueue(vec![ours]).await.unwrap();
+    assert_eq!(answer, [Enqueued::New(State::Available)]);
+    for asked in [
+        "select windlass.enqueue('double', '1')",
+        "select windlass.enqueue('double', '2', delay => '50 ms')",
+        "select windlass.enqueue('double', '3', unique_key => 'k', unique_until => 'finished')",
+    ] {
+        ids.push(id(&mut sql, asked).await.unwrap());
+    }
+    let shutdown = Shutdown::new();
+    let store = std::sync::Arc::clone(&place.store);
+    let double = |_: Context, number: u64| async move { Done(number * 2) };
+    let worker = Worker::builder(store).handle("double", double).alone();
+    let run = worker.build().unwrap().run(shutdown.clone());
+    let watched = async {
+        let mut results = Vec::new();
+        for id in &ids {
+            loop {
+                let job = place.detail(*id).await.unwrap();
+                if job.summary.state == State::Completed {
+                    results.push(String::from_utf8(job.result.unwrap().to_vec()).unwrap());
+                    break;
+                }
+                assert!(!job.summary.state.is_terminal());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        shutdown.drain();
+        results
+    };
+    let ((), results) = tokio::join!(run, watched);
+    assert_eq!(results, ["8", "2", "4", "6"]);
+    assert_eq!(place.counted("default", State::Completed).await, 4);
+    let keys = row(&mut sql, "select count(*) from windlass.unique_key").await;
+    assert_eq!(keys.unwrap().get::<i64, _>(0), 0);
+}
