@@ -48,7 +48,7 @@ impl Place {
 
     /// Claims everything that is available in a queue, by a new worker.
     pub(crate) async fn claim(&self, queue: &str) -> Vec<ClaimedJob> {
-        let lease = Duration::from_secs(60);
+        let lease = Duration::from_mins(1);
         let worker = self.store.register(worker_info("hand"), lease).await;
         let params = ClaimParams {
             worker: worker.unwrap(),

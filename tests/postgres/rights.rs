@@ -129,7 +129,7 @@ async fn run_a_job(url: &str) -> shared::store::Result<()> {
     store
         .enqueue(vec![job, make::job().delay(Duration::from_hours(1))])
         .await?;
-    let lease = Duration::from_secs(60);
+    let lease = Duration::from_mins(1);
     let worker = store.register(worker_info("hand"), lease).await?;
     let params = ClaimParams {
         worker,
