@@ -104,7 +104,7 @@ async fn climb(connection: &mut PgConnection, now: Option<Timestamp>) -> Result<
         let recorded = record.fetch_one(&mut *connection).await?;
         climbed.push(migration.step(Some(row::get(&recorded, 0)?)));
     }
-    sqlx::query(PRIVATE).execute(&mut *connection).await?;
+    query(PRIVATE).execute(&mut *connection).await?;
     Ok(climbed)
 }
 
