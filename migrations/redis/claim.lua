@@ -12,9 +12,10 @@ end
 
 local function lease_lost(worker) return redis.error_reply('LEASELOST ' .. worker) end
 
--- What a worker is answered: the rows of its jobs as one string, their bodies, and whatever few of them
--- have: its place, 'A' large args or 'P' progress, and that.
-local function answer_of() return { rows = {}, bodies = {}, more = {} } end
+-- What a worker is answered: the rows of its jobs as one string, their bodies, whatever few of them
+-- have (its place, 'A' large args or 'P' progress, and that), and how many each want was given: nothing
+-- when this repeats what was told before.
+local function answer_of() return { rows = {}, bodies = {}, more = {}, counts = {} } end
 
 local function tell(ctx, answer, row, body)
   local at = #answer.rows + 1
@@ -26,7 +27,7 @@ local function tell(ctx, answer, row, body)
   if band(flags, PROGRESS) ~= 0 then more[#more + 1] = { at - 1, 'P', call('HGET', ctx.P .. 'pro', id) } end
 end
 
-local function told(answer) return { concat(answer.rows), answer.bodies, answer.more } end
+local function told(answer) return { concat(answer.rows), answer.bodies, answer.more, answer.counts } end
 
 -- The numbers that a worker may still hold by one claim.
 local function held_by(ctx, worker, claim)
@@ -106,14 +107,16 @@ local function claim(keys, args)
   local grant, left = { token = token .. ctx.now7, numbers = {} }, tonumber(args[7])
   for at = 8, #args, 2 do
     local queue = number_of(ctx, 'qn', args[at])
-    local most = min(left, tonumber(args[at + 1]))
+    local most, given = min(left, tonumber(args[at + 1])), 0
     if queue and most > 0 then
       local known = call('HMGET', P .. 'c:' .. queue, 2, 'p')
       local taken = -((ctx.moved[queue] or {})[AVAILABLE] or 0)
       if not known[2] and (tonumber(known[1]) or 0) > taken then
-        left = left - hand_out(ctx, grant, queue, most, answer)
+        given = hand_out(ctx, grant, queue, most, answer)
+        left = left - given
       end
     end
+    answer.counts[#answer.counts + 1] = given
   end
   local numbers = grant.numbers
   if #numbers == 0 then return told(answer) end

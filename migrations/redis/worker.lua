@@ -57,17 +57,15 @@ local function end_held(ctx, worker, most, ends)
       .. pack('>I5', tonumber(number))
     local held, ended = held_by(ctx, worker, number), 0
     for at, job in ipairs(held) do
-      if done == most then
-        local rest = {}
-        for left = at, #held do rest[#rest + 1] = held[left] end
-        call('HSET', P .. 'h:' .. worker, number, concat(rest))
-        if ended > 0 then let_off(ctx, worker, number, ended) end
-        return done, false
-      end
-      local number = number_in(job)
-      local row = row_at(ctx, number)
+      local place = number_in(job)
+      local row = row_at(ctx, place)
       if sub(row, 17, 29) == RUNNING .. token then
-        ends(number, row)
+        if done == most then
+          call('HSET', P .. 'h:' .. worker, number, concat(held, '', at))
+          if ended > 0 then let_off(ctx, worker, number, ended) end
+          return done, false
+        end
+        ends(place, row)
         done, ended = done + 1, ended + 1
       end
     end

@@ -5,6 +5,8 @@ mod cluster;
 pub mod pooler;
 mod programs;
 
+pub(super) use cluster::is_root;
+
 use std::{
     fs::{self, File},
     net::TcpListener,
@@ -15,6 +17,7 @@ use std::{
 };
 use tempfile::TempDir;
 
+use super::told;
 use crate::apart;
 use cluster::Cluster;
 use shared::store::postgres::admin::Admin;
@@ -54,15 +57,6 @@ async fn find() -> String {
         }
     }
     of_the_run().await
-}
-
-/// What the environment says.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what tests run on is no setting of the program"
-)]
-fn told(variable: &str) -> Option<String> {
-    std::env::var(variable).ok()
 }
 
 /// Whether a server lets us in and lets us make databases.
