@@ -73,7 +73,7 @@ pub(crate) async fn measure(url: &str, options: &Options) -> anyhow::Result<Floo
     match Place::new(url).await? {
         Place::Memory => Ok(memory(options)),
         Place::File(dir) => sqlite(&dir.path().join("floor.db"), options),
-        Place::Server(_) => bail!("there is no floor for a server yet"),
+        Place::Server(_) | Place::Keys(_) => bail!("there is no floor for a server yet"),
     }
 }
 

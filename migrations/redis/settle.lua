@@ -25,7 +25,7 @@ local function end_attempt(ctx, number, row, to, wait, counted, failure, forgets
   local attempt = byte(row, 37) * 256 + byte(row, 38)
   if not counted then attempt = attempt - 1 end
   if band(flags, UNWANTED) ~= 0 then
-    call('HDEL', P .. 'cw:' .. worker, id)
+    call('SREM', P .. 'cw:' .. worker, id)
     if to == RETRYABLE or to == SCHEDULED or to == AVAILABLE then to = CANCELLED end
   end
   local at7, claimed7 = ctx.now7, NEVER

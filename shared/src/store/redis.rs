@@ -54,7 +54,7 @@ use std::{
 
 use super::{
     AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
-    DestinationRecord, DutyStore, ElectParams, Election, Enqueued, Entry, EntryId, Error, Fate,
+    DestinationRecord, DutyStore, ElectParams, Election, Enqueued, Entry, EntryId, Fate,
     HeartbeatParams, Hint, JobStore, LeaderStore, ListOrder, ListParams, Note, Promoted,
     PruneParams, Pruned, PutSchedule, QueueRecord, QueueStore, Receipt, RecordTick, Replay,
     Replayed, RescueParams, Rescued, Result, RunNow, ScheduleRecord, ScheduleStore, Settle,
@@ -120,14 +120,6 @@ impl RedisStore {
     fn nonce(&self, worker: WorkerId) -> Vec<u8> {
         let nonce = self.nonces().get(&worker).copied();
         nonce.map(Vec::from).unwrap_or_default()
-    }
-
-    /// An answer to a worker, which is forgotten when its lease is lost.
-    fn unless_lost<T>(&self, worker: WorkerId, answer: Result<T>) -> Result<T> {
-        match answer {
-            Err(Error::LeaseLost { .. }) => Err(Error::LeaseLost { worker: worker.0 }),
-            other => other,
-        }
     }
 }
 

@@ -1,11 +1,9 @@
 //! A PostgreSQL server for tests: the one that is named, the one on this machine, or one of our own
 //! from the programs that are installed. Never none: a test that needs a server and has none fails.
 
-mod cluster;
+pub(super) mod cluster;
 pub mod pooler;
 mod programs;
-
-pub(super) use cluster::is_root;
 
 use std::{
     fs::{self, File},

@@ -15,7 +15,7 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
 
 /// Whether a package may be installed: on a Debian, by root.
 pub(super) fn may_install() -> bool {
-    super::postgres::is_root() && Path::new("/etc/debian_version").exists()
+    super::postgres::cluster::is_root() && Path::new("/etc/debian_version").exists()
 }
 
 /// Where programs are looked for.

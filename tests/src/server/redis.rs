@@ -78,7 +78,9 @@ async fn of_the_run() -> String {
     }
     let port = free_port();
     let mut server = command(&home, port);
-    server.args(["--daemonize", "yes", "--logfile"]).arg(home.join("log"));
+    server
+        .args(["--daemonize", "yes", "--logfile"])
+        .arg(home.join("log"));
     drop(server.spawn().unwrap().wait());
     let url = format!("redis://127.0.0.1:{port}/0");
     wait_for(&url, &home.join("log")).await;
@@ -94,8 +96,13 @@ pub(super) fn free_port() -> u16 {
 
 fn command(dir: &Path, port: u16) -> Command {
     let mut server = Command::new(programs::server());
-    server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    server.args(["--bind", "127.0.0.1", "--save", "", "--port"]).arg(port.to_string());
+    server
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    server
+        .args(["--bind", "127.0.0.1", "--save", "", "--port"])
+        .arg(port.to_string());
     server.arg("--dir").arg(dir);
     server
 }
@@ -133,7 +140,10 @@ impl PrivateServer {
         let prefix = "windlass-test-redis-";
         Self {
             port: free_port(),
-            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
+            settings: settings
+                .iter()
+                .map(|setting| (*setting).to_owned())
+                .collect(),
             process: None,
             dir: tempfile::Builder::new().prefix(prefix).tempdir().unwrap(),
         }
@@ -141,7 +151,8 @@ impl PrivateServer {
 
     /// Adds settings before it is started.
     pub fn set(&mut self, settings: &[&str]) {
-        self.settings.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        self.settings
+            .extend(settings.iter().map(|setting| (*setting).to_owned()));
     }
 
     /// The URL of it.
@@ -181,7 +192,11 @@ impl PrivateServer {
     /// Starts it with more arguments, and does not wait.
     pub fn launch(&mut self, more: &[&str]) {
         self.kill();
-        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .unwrap();
         let mut server = command(self.dir.path(), self.port);
         server.args(&self.settings).args(more).stdout(log);
         self.process = Some(server.spawn().unwrap());

@@ -58,7 +58,10 @@ pub struct Address {
 impl Address {
     /// Whether a text is meant to be one.
     pub(in crate::store) fn is_meant(text: &str) -> bool {
-        text.starts_with("redis") && text.split_once(':').is_some_and(|(s, _)| scheme(s).is_some())
+        text.starts_with("redis")
+            && text
+                .split_once(':')
+                .is_some_and(|(s, _)| scheme(s).is_some())
     }
 
     /// All of it, the password as well.
@@ -93,7 +96,9 @@ impl Address {
     pub fn with_prefix(&self, prefix: &str) -> Self {
         let text = self.expose();
         let (place, options) = text.split_once('?').unwrap_or((text, ""));
-        let kept = options.split('&').filter(|o| !o.is_empty() && !o.starts_with("prefix="));
+        let kept = options
+            .split('&')
+            .filter(|o| !o.is_empty() && !o.starts_with("prefix="));
         let options: Vec<&str> = kept.collect();
         let more = if options.is_empty() { "" } else { "&" };
         let text = format!("{place}?{}{more}prefix={prefix}", options.join("&"));
@@ -136,9 +141,15 @@ impl FromStr for Address {
         }
         let (who, hosts) = place.split_once('@').unwrap_or(("", place));
         // Many hosts are no URL, so each is read by itself.
-        let first = if named == Named::Sentinels { 26379 } else { 6379 };
-        let nodes: Result<Vec<(String, u16)>, String> =
-            hosts.split(',').map(|host| read_host(host, first)).collect();
+        let first = if named == Named::Sentinels {
+            26379
+        } else {
+            6379
+        };
+        let nodes: Result<Vec<(String, u16)>, String> = hosts
+            .split(',')
+            .map(|host| read_host(host, first))
+            .collect();
         let nodes = nodes?;
         if nodes.len() > MOST_NODES {
             return Err(format!("names more than {MOST_NODES} servers"));
@@ -151,7 +162,9 @@ impl FromStr for Address {
             tls,
             nodes,
             user: Some(decode(user)?).filter(|user| !user.is_empty()),
-            password: Some(decode(password)?).filter(|p| !p.is_empty()).map(Secret::new),
+            password: Some(decode(password)?)
+                .filter(|p| !p.is_empty())
+                .map(Secret::new),
             service,
             database,
             prefix: PREFIX.to_owned(),
@@ -172,7 +185,9 @@ impl Address {
                 "prefix" => {
                     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
                     if value.is_empty() || value.len() > 64 || !value.chars().all(plain) {
-                        return Err("takes prefix: 1 to 64 letters, digits and any of -_.:".to_owned());
+                        return Err(
+                            "takes prefix: 1 to 64 letters, digits and any of -_.:".to_owned()
+                        );
                     }
                     self.prefix = value.into_owned();
                 }
@@ -211,7 +226,11 @@ fn read_host(text: &str, default_port: u16) -> Result<(String, u16), String> {
     let host = url.host_str().filter(|host| !host.is_empty());
     let host = host.ok_or_else(unreadable)?;
     // The parser drops the port that it takes for the usual one of its own scheme.
-    let port = if text.ends_with(":80") { 80 } else { url.port().unwrap_or(default_port) };
+    let port = if text.ends_with(":80") {
+        80
+    } else {
+        url.port().unwrap_or(default_port)
+    };
     Ok((host.trim_matches(['[', ']']).to_owned(), port))
 }
 
@@ -222,11 +241,18 @@ fn read_path(named: Named, path: &str) -> Result<(String, i64), String> {
         Named::Sentinels => path.split_once('/').unwrap_or((path, "")),
     };
     if named == Named::Sentinels && service.is_empty() {
-        return Err("names no service; redis+sentinel://host:26379/mymaster would be right".to_owned());
+        return Err(
+            "names no service; redis+sentinel://host:26379/mymaster would be right".to_owned(),
+        );
     }
-    let number = if database.is_empty() { Some(0) } else { database.parse().ok() };
+    let number = if database.is_empty() {
+        Some(0)
+    } else {
+        database.parse().ok()
+    };
     let number = number.filter(|number| (0..=99_999).contains(number));
-    let database = number.ok_or_else(|| format!("takes the number of a database as its path; {RIGHT}"))?;
+    let database =
+        number.ok_or_else(|| format!("takes the number of a database as its path; {RIGHT}"))?;
     Ok((decode(service)?, database))
 }
 
@@ -279,7 +305,10 @@ mod tests {
     fn addresses_are_read() {
         let one = read("redis://h");
         assert_eq!(one.nodes, [("h".to_owned(), 6379)]);
-        assert_eq!((one.tls, one.database, one.named), (false, 0, Named::Servers));
+        assert_eq!(
+            (one.tls, one.database, one.named),
+            (false, 0, Named::Servers)
+        );
         assert_eq!(one.prefix(), "{windlass}:");
         let many = read("rediss://u:p%40x@a:1,b:80,[::1]:3/2?prefix=x&durability=local");
         let nodes = [("a", 1), ("b", 80), ("::1", 3)].map(|(host, port)| (host.to_owned(), port));
@@ -291,7 +320,10 @@ mod tests {
         assert_eq!(sentinel.nodes[0].1, 26379);
         assert_eq!((&*sentinel.service, sentinel.database), ("main", 1));
         let other = many.with_prefix("y");
-        assert_eq!((other.prefix(), other.wait), ("{y}:".to_owned(), Wait::Local));
+        assert_eq!(
+            (other.prefix(), other.wait),
+            ("{y}:".to_owned(), Wait::Local)
+        );
         let with = read("redis://h:7/1?prefix=q").with_password(&Secret::new("a b@/+"));
         assert_eq!(with.password, Some(Secret::new("a b@/+")));
         assert_eq!((with.nodes[0].1, with.database), (7, 1));
@@ -307,7 +339,10 @@ mod tests {
             ("redis://u:hunter2@h:port", "a port"),
             ("redis://h/hunter2", "number of a database"),
             ("redis://h?pool=hunter2", "there is prefix"),
-            ("redis://h?durability=hunter2", "server, local or replicated"),
+            (
+                "redis://h?durability=hunter2",
+                "server, local or replicated",
+            ),
             ("redis://h?prefix={hunter2}", "letters"),
             ("redis://h?ca=hunter2", "rediss:// alone"),
             ("rediss://h?cert=hunter2", "together"),

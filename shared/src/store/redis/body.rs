@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     backoff::Backoff,
     job::{Args, Kind, NewJob, QueueName, Tag, TraceContext, Unique, UniqueKey, UniquePolicy},
-    store::{Error, Result, redis::reply::{as_text, big_endian}},
+    store::{
+        Error, Result,
+        redis::reply::{as_text, big_endian},
+    },
 };
 
 /// Args of more bytes lie by themselves, so that whoever looks at many jobs does not move them.
@@ -145,7 +148,11 @@ pub(super) fn write(job: &NewJob) -> Written {
         write_args(&mut body, &job.args);
         None
     };
-    Written { traits, body, large }
+    Written {
+        traits,
+        body,
+        large,
+    }
 }
 
 /// Reads args that were written.
@@ -270,7 +277,10 @@ mod tests {
             policy: UniquePolicy::Window(Duration::from_micros(90_000_001)),
         });
         job.timeout = Some(Duration::from_nanos(1_250_000_001));
-        job.backoff = Some(Backoff { factor: 1.1, ..Backoff::default() });
+        job.backoff = Some(Backoff {
+            factor: 1.1,
+            ..Backoff::default()
+        });
         job.trace = Some(TraceContext::new(trace, Some("vendor=1")).unwrap());
         for size in [0, LARGE, LARGE + 1] {
             job.args = Args::new(vec![7; size], Some("text/plain")).unwrap();
@@ -284,7 +294,9 @@ mod tests {
             assert_eq!((&read.unique, &read.tags), (&job.unique, &job.tags));
             assert_eq!((read.timeout, read.backoff), (job.timeout, job.backoff));
             assert_eq!(read.trace, job.trace);
-            let args = read.args.or_else(|| Some(read_args(&written.large?.into()).unwrap()));
+            let args = read
+                .args
+                .or_else(|| Some(read_args(&written.large?.into()).unwrap()));
             assert_eq!(args, Some(job.args.clone()));
         }
     }

@@ -20,7 +20,11 @@ const MOST: usize = 256;
 ///
 /// Many are added in steps, after a look at whether all of them have room.
 pub(super) async fn append(store: &RedisStore, params: &AppendParams) -> Result<u64> {
-    let AppendParams { destination, capacity, entries } = params;
+    let AppendParams {
+        destination,
+        capacity,
+        entries,
+    } = params;
     if entries.len() <= MOST {
         return append_step(store, destination, Some(*capacity), entries).await;
     }
@@ -45,7 +49,11 @@ pub(super) async fn append(store: &RedisStore, params: &AppendParams) -> Result<
 }
 
 fn full(destination: &Label, waiting: u64, capacity: u64) -> Error {
-    Error::Full { destination: destination.to_string(), waiting, capacity }
+    Error::Full {
+        destination: destination.to_string(),
+        waiting,
+        capacity,
+    }
 }
 
 async fn append_step(
@@ -62,7 +70,11 @@ async fn append_step(
     };
     for NewEntry { id, origin, body } in entries {
         call.arg(&id.0.as_bytes()[..]);
-        call.arg(origin.as_ref().map_or(&[][..], |origin| &origin.as_bytes()[..]));
+        call.arg(
+            origin
+                .as_ref()
+                .map_or(&[][..], |origin| &origin.as_bytes()[..]),
+        );
         call.arg(&body[..]);
     }
     let mut values = reply::Values::of(store.server.keep(call).await?)?;
@@ -80,7 +92,11 @@ fn read_entry_id(value: Value) -> Result<EntryId> {
 }
 
 /// See [`crate::store::BufferStore::peek`].
-pub(super) async fn peek(store: &RedisStore, destination: &Label, limit: usize) -> Result<Vec<Entry>> {
+pub(super) async fn peek(
+    store: &RedisStore,
+    destination: &Label,
+    limit: usize,
+) -> Result<Vec<Entry>> {
     let mut call = store.server.function("peek");
     call.arg(destination.as_str()).arg(limit.min(100_000));
     let mut entries = Vec::new();
@@ -88,7 +104,9 @@ pub(super) async fn peek(store: &RedisStore, destination: &Label, limit: usize) 
         let mut values = reply::Values::of(entry)?;
         entries.push(Entry {
             id: read_entry_id(values.next()?)?,
-            origin: reply::some(values.next()?)?.map(|id| reply::read_id(&id)).transpose()?,
+            origin: reply::some(values.next()?)?
+                .map(|id| reply::read_id(&id))
+                .transpose()?,
             body: reply::bytes(values.next()?)?,
             added_at: reply::instant(values.next()?)?,
         });
@@ -132,7 +150,12 @@ pub(super) async fn receipts(store: &RedisStore, origin: JobId) -> Result<Vec<Re
             _ => Some(Fate::Delivered),
         };
         let at = reply::instant(values.next()?)?;
-        receipts.push(Receipt { id, destination, fate, at });
+        receipts.push(Receipt {
+            id,
+            destination,
+            fate,
+            at,
+        });
     }
     Ok(receipts)
 }
@@ -143,7 +166,10 @@ fn read_name(value: Value) -> Result<Label> {
 
 /// See [`crate::store::BufferStore::destinations`].
 pub(super) async fn destinations(store: &RedisStore) -> Result<Vec<DestinationRecord>> {
-    let answer = store.server.read(store.server.function("destinations")).await?;
+    let answer = store
+        .server
+        .read(store.server.function("destinations"))
+        .await?;
     let mut destinations = Vec::new();
     for destination in reply::list(answer)? {
         let mut values = reply::Values::of(destination)?;

@@ -30,13 +30,14 @@ pub(super) async fn claim(store: &RedisStore, params: &ClaimParams) -> Result<Ve
         let asked = wants.len().min(MOST_WANTS);
         let goes_on = !claimed.is_empty();
         let mut call = store.server.function("claim");
-        call.arg(params.worker.0).arg(store.nonce(params.worker)).arg(params.claim);
+        call.arg(params.worker.0)
+            .arg(store.nonce(params.worker))
+            .arg(params.claim);
         call.arg(if goes_on { "1" } else { "" }).arg(most);
         for Want { queue, max } in wants.iter().take(asked) {
             call.arg(queue.as_str()).arg((*max).min(most));
         }
-        let answer = store.server.write(call).await;
-        let step = read_step(store.unless_lost(params.worker, answer)?)?;
+        let step = read_step(store.server.write(call).await?)?;
         let full = step.jobs.len() >= most;
         claimed.extend(step.jobs);
         // What was handed out under this number before is told whole, and nothing more is.
@@ -50,7 +51,11 @@ pub(super) async fn claim(store: &RedisStore, params: &ClaimParams) -> Result<Ve
         }
         // Unless the step was full, there is nothing more for those that it asked for.
         let done = if full {
-            wants.iter().take(asked).take_while(|want| want.max == 0).count()
+            wants
+                .iter()
+                .take(asked)
+                .take_while(|want| want.max == 0)
+                .count()
         } else {
             asked
         };
@@ -74,7 +79,10 @@ fn read_step(answer: Value) -> Result<Step> {
     if rows.len() != bodies.len() * ROW {
         return Err(Error::corrupt("a claim with more rows than bodies"));
     }
-    let read = rows.chunks(ROW).zip(bodies).map(|(row, body)| read_job(Row::read(row)?, body));
+    let read = rows
+        .chunks(ROW)
+        .zip(bodies)
+        .map(|(row, body)| read_job(Row::read(row)?, body));
     let mut jobs: Vec<ClaimedJob> = read.collect::<Result<_>>()?;
     for more in reply::list(values.next()?)? {
         let mut more = reply::Values::of(more)?;
@@ -82,7 +90,9 @@ fn read_step(answer: Value) -> Result<Step> {
         let is_args = &reply::bytes(more.next()?)?[..] == b"A";
         let value = reply::bytes(more.next()?)?;
         let Some(job) = jobs.get_mut(at) else {
-            return Err(Error::corrupt("a claim that tells of a job it does not hold"));
+            return Err(Error::corrupt(
+                "a claim that tells of a job it does not hold",
+            ));
         };
         if is_args {
             job.args = body::read_args(&value)?;
@@ -91,7 +101,10 @@ fn read_step(answer: Value) -> Result<Step> {
         }
     }
     let given = reply::list(values.next()?)?.into_iter().map(reply::size);
-    Ok(Step { jobs, given: given.collect::<Result<_>>()? })
+    Ok(Step {
+        jobs,
+        given: given.collect::<Result<_>>()?,
+    })
 }
 
 fn read_job(row: Row<'_>, body: Value) -> Result<ClaimedJob> {

@@ -26,7 +26,9 @@ pub(super) async fn promote(store: &RedisStore, limit: usize) -> Result<Promoted
         let count = reply::size(values.next()?)?;
         let next_in = reply::number(values.next()?)?;
         promoted.count += count;
-        promoted.next_in = u64::try_from(next_in).ok().map(std::time::Duration::from_micros);
+        promoted.next_in = u64::try_from(next_in)
+            .ok()
+            .map(std::time::Duration::from_micros);
         if count < MOST || promoted.count >= limit {
             break;
         }
@@ -44,7 +46,9 @@ pub(super) async fn rescue(store: &RedisStore, params: RescueParams) -> Result<R
     let crash = failure_text(&Failure::crashed())?;
     loop {
         let mut call = store.server.function("rescue");
-        call.arg(left.min(MOST)).arg(params.max_crashes).arg(&crash[..]);
+        call.arg(left.min(MOST))
+            .arg(params.max_crashes)
+            .arg(&crash[..]);
         let mut values = reply::Values::of(store.server.keep(call).await?)?;
         let ids = |value: Value| -> Result<Vec<JobId>> {
             reply::list(value)?.into_iter().map(reply::id).collect()
@@ -97,7 +101,10 @@ pub(super) async fn prune(store: &RedisStore, params: PruneParams) -> Result<Pru
             }
         }
     }
-    let longest = retention.completed.max(retention.cancelled).max(retention.discarded);
+    let longest = retention
+        .completed
+        .max(retention.cancelled)
+        .max(retention.discarded);
     let mut windows = store.server.function("prune_windows");
     windows.arg(limit.min(MOST));
     let mut receipts = store.server.function("prune_receipts");
@@ -113,5 +120,8 @@ pub(super) async fn prune(store: &RedisStore, params: PruneParams) -> Result<Pru
 /// Makes one step of a prune; answers how many were forgotten, and whether there are more.
 async fn step(store: &RedisStore, call: Cmd) -> Result<(usize, bool)> {
     let mut values = reply::Values::of(store.server.write(call).await?)?;
-    Ok((reply::size(values.next()?)?, reply::count(values.next()?)? == 1))
+    Ok((
+        reply::size(values.next()?)?,
+        reply::count(values.next()?)? == 1,
+    ))
 }

@@ -22,7 +22,12 @@ struct Sorts<'j> {
 
 impl<'j> Sorts<'j> {
     fn place(&mut self, job: &'j NewJob, traits: u8) -> usize {
-        let sort = (job.queue.as_str(), job.kind.as_str(), job.priority.get(), traits);
+        let sort = (
+            job.queue.as_str(),
+            job.kind.as_str(),
+            job.priority.get(),
+            traits,
+        );
         *self.places.entry(sort).or_insert_with(|| {
             self.order.push(sort);
             self.order.len()
@@ -79,7 +84,11 @@ fn add_parts(call: &mut Cmd, (head, body, large): Parts) {
 /// `Invalid` with the first field that is out of range.
 pub(super) async fn check(store: &RedisStore, jobs: &[NewJob]) -> Result<()> {
     let asks = jobs.iter().any(|job| matches!(job.due, Due::At(_)));
-    let now = if asks { store.server.now().await? } else { crate::clock::Timestamp::default() };
+    let now = if asks {
+        store.server.now().await?
+    } else {
+        crate::clock::Timestamp::default()
+    };
     for job in jobs {
         job.check(now)?;
     }
@@ -134,8 +143,12 @@ fn read_verdicts(answer: Value) -> Result<Vec<Enqueued>> {
             b'S' => Enqueued::New(State::Scheduled),
             b'R' => Enqueued::Repeated,
             _ => {
-                let holder = holders.next().ok_or_else(|| Error::corrupt("a verdict without its holder"))?;
-                Enqueued::Duplicate { holder: reply::id(holder)? }
+                let holder = holders
+                    .next()
+                    .ok_or_else(|| Error::corrupt("a verdict without its holder"))?;
+                Enqueued::Duplicate {
+                    holder: reply::id(holder)?,
+                }
             }
         })
     };

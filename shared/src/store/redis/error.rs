@@ -35,7 +35,9 @@ fn says(error: &RedisError, what: &str) -> bool {
 }
 
 fn is_lost(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_connection_dropped() || error.is_timeout()
+    error.is_io_error()
+        || error.is_connection_dropped()
+        || error.is_timeout()
         || matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse)
 }
 
@@ -44,20 +46,38 @@ pub(super) fn map(error: RedisError, sent: bool) -> Error {
     let Some(code) = error.code() else {
         return match error.kind() {
             ErrorKind::InvalidClientConfig | ErrorKind::AuthenticationFailed => refused(&error),
-            _ => Error::Unavailable { maybe_applied: sent, source: error.into() },
+            _ => Error::Unavailable {
+                maybe_applied: sent,
+                source: error.into(),
+            },
         };
     };
     match code {
         "LEASELOST" => Error::LeaseLost {
-            worker: error.detail().and_then(|id| id.trim().parse().ok()).unwrap_or(0),
+            worker: error
+                .detail()
+                .and_then(|id| id.trim().parse().ok())
+                .unwrap_or(0),
         },
         "NOAUTH" | "WRONGPASS" | "NOPERM" => refused(&error),
-        "OOM" => unavailable("the server has no memory left for more: raise its maxmemory, or let workers catch up", error),
-        "MISCONF" => unavailable("the server cannot write to its disk and takes nothing until it can", error),
+        "OOM" => unavailable(
+            "the server has no memory left for more: raise its maxmemory, or let workers catch up",
+            error,
+        ),
+        "MISCONF" => unavailable(
+            "the server cannot write to its disk and takes nothing until it can",
+            error,
+        ),
         "LOADING" | "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "MASTERDOWN" | "NOREPLICAS" | "MOVED"
-        | "ASK" | "READONLY" | "UNBLOCKED" => Error::Unavailable { maybe_applied: false, source: error.into() },
+        | "ASK" | "READONLY" | "UNBLOCKED" => Error::Unavailable {
+            maybe_applied: false,
+            source: error.into(),
+        },
         _ => Error::Corrupt {
-            what: format!("the server refused a call: {}", error.detail().unwrap_or(code)),
+            what: format!(
+                "the server refused a call: {}",
+                error.detail().unwrap_or(code)
+            ),
             source: Some(error.into()),
         },
     }
@@ -65,8 +85,13 @@ pub(super) fn map(error: RedisError, sent: bool) -> Error {
 
 /// Who may not will not be let in by asking again.
 fn refused(error: &RedisError) -> Error {
-    let why = error.detail().map_or_else(|| error.to_string(), str::to_owned);
-    Error::Invalid(Invalid::new("store.url", format!("is refused by the server: {why}")))
+    let why = error
+        .detail()
+        .map_or_else(|| error.to_string(), str::to_owned);
+    Error::Invalid(Invalid::new(
+        "store.url",
+        format!("is refused by the server: {why}"),
+    ))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -79,5 +104,8 @@ struct Because {
 
 fn unavailable(what: &'static str, source: RedisError) -> Error {
     let source: Box<dyn StdError + Send + Sync> = Box::new(Because { what, source });
-    Error::Unavailable { maybe_applied: false, source }
+    Error::Unavailable {
+        maybe_applied: false,
+        source,
+    }
 }

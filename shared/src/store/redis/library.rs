@@ -42,7 +42,11 @@ pub(super) fn library() -> &'static Library {
     LIBRARY.get_or_init(|| {
         let parts = PARTS.join("\n");
         let digest = Sha256::digest(parts.as_bytes());
-        let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = digest
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let name = format!("windlass_{LAYOUT}_{hash}");
         let code = format!("#!lua name={name}\n{}", parts.replace(PLACEHOLDER, &name));
         Library { name, code }

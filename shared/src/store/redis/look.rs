@@ -2,10 +2,7 @@
 
 use redis::{Cmd, Value};
 
-use super::{
-    RedisStore, body, reply,
-    row::Row,
-};
+use super::{RedisStore, body, reply, row::Row};
 use crate::{
     job::{AttemptError, JobDetail, JobId, JobSummary, State, attempt::Failure},
     page::{Cursor, LOOK_BUDGET, MAX_LIMIT, Page},
@@ -91,7 +88,9 @@ fn summarise(
     let state = row.state()?;
     let ended = state.is_terminal();
     let other = |value: Value| -> Result<Option<JobId>> {
-        reply::some(value)?.map(|id| reply::read_id(&id)).transpose()
+        reply::some(value)?
+            .map(|id| reply::read_id(&id))
+            .transpose()
     };
     Ok(JobSummary {
         id: row.id()?,
@@ -105,7 +104,11 @@ fn summarise(
         tags: body.tags,
         accepted_at: row.accepted_at(),
         due_at: (!ended).then(|| row.at()),
-        claimed_at: if ended || state == State::Running { row.claimed_at() } else { None },
+        claimed_at: if ended || state == State::Running {
+            row.claimed_at()
+        } else {
+            None
+        },
         ended_at: ended.then(|| row.at()),
         last_error,
         replay_of: other(of)?,
@@ -142,7 +145,9 @@ pub(super) async fn list(store: &RedisStore, params: &ListParams) -> Result<Page
     let mut more = true;
     for _ in 0..LOOK_BUDGET / LOOKS + limit / TELLS + 1 {
         let mut call = store.server.function("list");
-        call.arg(below).arg(LOOKS).arg((limit - items.len()).min(TELLS));
+        call.arg(below)
+            .arg(LOOKS)
+            .arg((limit - items.len()).min(TELLS));
         add_filter(&mut call, &params.filter);
         let mut values = reply::Values::of(store.server.read(call).await?)?;
         below = reply::count(values.next()?)?;
@@ -155,7 +160,10 @@ pub(super) async fn list(store: &RedisStore, params: &ListParams) -> Result<Page
         }
     }
     let key = u128::from(below).to_be_bytes();
-    let next = more.then_some(Cursor { key, filter: fingerprint });
+    let next = more.then_some(Cursor {
+        key,
+        filter: fingerprint,
+    });
     Ok(Page { items, next })
 }
 
@@ -166,7 +174,8 @@ fn number_of(key: [u8; 16]) -> u64 {
 
 fn add_filter(call: &mut Cmd, filter: &Filter) {
     let states: Vec<u8> = filter.states.iter().map(|state| *state as u8).collect();
-    call.arg(states).arg(if filter.open_dead_letters { "1" } else { "" });
+    call.arg(states)
+        .arg(if filter.open_dead_letters { "1" } else { "" });
     for instant in [filter.accepted_from, filter.accepted_before] {
         match instant {
             Some(at) => call.arg(at.as_micros()),
@@ -188,7 +197,10 @@ fn read_summary(job: Value) -> Result<JobSummary> {
     let mut values = reply::Values::of(job)?;
     let row = reply::bytes(values.next()?)?;
     let body = body::read(reply::bytes(values.next()?)?)?;
-    let error = reply::list(values.next()?)?.into_iter().next_back().map(read_error);
+    let error = reply::list(values.next()?)?
+        .into_iter()
+        .next_back()
+        .map(read_error);
     let others = [values.next()?, values.next()?];
     summarise(Row::read(&row)?, body, error.transpose()?, others)
 }

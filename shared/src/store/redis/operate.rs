@@ -7,9 +7,7 @@ use super::{RedisStore, body, reply, row};
 use crate::{
     clock::Timestamp,
     job::{Invalid, JobId, QueueName},
-    store::{
-        CancelParams, Cancelled, Error, Hint, QueueRecord, Replay, Replayed, Result, RunNow,
-    },
+    store::{CancelParams, Cancelled, Error, Hint, QueueRecord, Replay, Replayed, Result, RunNow},
 };
 
 /// Most jobs of one step.
@@ -68,25 +66,36 @@ pub(super) async fn run_now(store: &RedisStore, ids: &[JobId]) -> Result<Vec<Run
 }
 
 fn taken(new: JobId) -> Error {
-    Error::Invalid(Invalid::new("new", format!("{new} is the id of another job")))
+    Error::Invalid(Invalid::new(
+        "new",
+        format!("{new} is the id of another job"),
+    ))
 }
 
 /// See [`crate::store::JobStore::replay`].
 pub(super) async fn replay(store: &RedisStore, replays: &[Replay]) -> Result<Vec<Replayed>> {
     let mut wanted = HashMap::new();
     for replay in replays {
-        if wanted.insert(replay.new, replay.dead).is_some_and(|dead| dead != replay.dead) {
+        if wanted
+            .insert(replay.new, replay.dead)
+            .is_some_and(|dead| dead != replay.dead)
+        {
             return Err(taken(replay.new));
         }
     }
     for step in replays.chunks(MOST) {
         let mut call = store.server.function("check_replays");
         for replay in step {
-            call.arg(&replay.dead.as_bytes()[..]).arg(&replay.new.as_bytes()[..]).arg("").arg("");
+            call.arg(&replay.dead.as_bytes()[..])
+                .arg(&replay.new.as_bytes()[..])
+                .arg("")
+                .arg("");
         }
         if let Some(at) = reply::maybe_number(store.server.read(call).await?)? {
             let at = usize::try_from(at).unwrap_or_default();
-            return Err(taken(step.get(at).map_or(replays[0].new, |replay| replay.new)));
+            return Err(taken(
+                step.get(at).map_or(replays[0].new, |replay| replay.new),
+            ));
         }
     }
     let mut verdicts = Vec::with_capacity(replays.len());
@@ -94,7 +103,8 @@ pub(super) async fn replay(store: &RedisStore, replays: &[Replay]) -> Result<Vec
         let mut call = store.server.function("replay");
         for replay in step {
             let (args, large) = replay.args.as_ref().map(body::args).unwrap_or_default();
-            call.arg(&replay.dead.as_bytes()[..]).arg(&replay.new.as_bytes()[..]);
+            call.arg(&replay.dead.as_bytes()[..])
+                .arg(&replay.new.as_bytes()[..]);
             call.arg(args).arg(if large { "1" } else { "" });
         }
         for verdict in reply::list(store.server.keep(call).await?)? {
@@ -114,7 +124,9 @@ fn read_replayed(verdict: Value) -> Result<Replayed> {
         b"R" => Replayed::Repeated,
         b"U" => Replayed::Unknown,
         [b'A', id @ ..] if !id.is_empty() => Replayed::Already(reply::read_id(id)?),
-        [b'H', id @ ..] if !id.is_empty() => Replayed::Duplicate { holder: reply::read_id(id)? },
+        [b'H', id @ ..] if !id.is_empty() => Replayed::Duplicate {
+            holder: reply::read_id(id)?,
+        },
         [state] => Replayed::NotDead(row::state(*state)?),
         _ => return Err(Error::corrupt("a replay without a verdict")),
     })
@@ -125,7 +137,10 @@ pub(super) async fn set_paused(store: &RedisStore, queue: QueueName, paused: boo
     let mut call = store.server.function("set_paused");
     call.arg(queue.as_str()).arg(if paused { "1" } else { "" });
     if reply::count(store.server.keep(call).await?)? == 0 {
-        return Err(Error::NotFound { what: "queue", name: queue.to_string() });
+        return Err(Error::NotFound {
+            what: "queue",
+            name: queue.to_string(),
+        });
     }
     if !paused {
         store.hint(Hint::Available(queue));

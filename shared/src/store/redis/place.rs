@@ -59,7 +59,9 @@ impl Told {
         let wrong = |why: String| Err(Error::Invalid(Invalid::new("store.url", why)));
         if self.release().is_some_and(|release| release < LEAST) {
             let told = &self.0["redis_version"];
-            return wrong(format!("leads to Redis {told}; 7.0 or later, or Valkey, is needed"));
+            return wrong(format!(
+                "leads to Redis {told}; 7.0 or later, or Valkey, is needed"
+            ));
         }
         match self.0.get("maxmemory_policy") {
             Some(policy) if policy != "noeviction" => wrong(format!(
@@ -92,9 +94,15 @@ impl Place {
                 None => None,
             };
             let root_cert = address.ca.as_deref().map(read).transpose()?;
-            certificates = Some(TlsCertificates { client_tls, root_cert });
+            certificates = Some(TlsCertificates {
+                client_tls,
+                root_cert,
+            });
         }
-        Ok(Self { address, certificates })
+        Ok(Self {
+            address,
+            certificates,
+        })
     }
 
     /// A connection to the server that has the jobs, and what that one is. What the server sends
@@ -124,7 +132,10 @@ impl Place {
         port: u16,
         pushes: Option<P>,
     ) -> Result<(MultiplexedConnection, Facts)> {
-        let mut connection = self.dial(host, port, pushes.clone()).await.map_err(failed)?;
+        let mut connection = self
+            .dial(host, port, pushes.clone())
+            .await
+            .map_err(failed)?;
         let mut told = ask(&mut connection).await.map_err(failed)?;
         if told.says("cluster_enabled", "1") {
             let (owner, its_port) = self.owner(&mut connection, host).await.map_err(failed)?;
@@ -147,11 +158,16 @@ impl Place {
         let sentinel = self.dial_as(host, port, settings, None::<P>).await;
         let mut sentinel = sentinel.map_err(failed)?;
         let mut ask_it = redis::cmd("SENTINEL");
-        ask_it.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.address.service);
+        ask_it
+            .arg("GET-MASTER-ADDR-BY-NAME")
+            .arg(&self.address.service);
         let answer = ask_it.query_async(&mut sentinel).await;
         let answer: Option<(String, u16)> = answer.map_err(failed)?;
         let Some((host, port)) = answer else {
-            let why = format!("names {:?}, which its sentinels do not know", self.address.service);
+            let why = format!(
+                "names {:?}, which its sentinels do not know",
+                self.address.service
+            );
             return Err(Error::Invalid(Invalid::new("store.url", why)));
         };
         let mut connection = self.dial(&host, port, pushes).await.map_err(failed)?;
@@ -166,7 +182,9 @@ impl Place {
         told: &Told,
     ) -> Result<(MultiplexedConnection, Facts)> {
         if told.says("role", "slave") {
-            return Err(Error::unavailable("the server is a replica, which takes nothing"));
+            return Err(Error::unavailable(
+                "the server is a replica, which takes nothing",
+            ));
         }
         told.check()?;
         let durability = durability(&mut connection, told).await;
@@ -182,9 +200,12 @@ impl Place {
         let mut slot = redis::cmd("CLUSTER");
         slot.arg("KEYSLOT").arg(self.address.prefix());
         let slot: i64 = slot.query_async(connection).await?;
-        let ranges: Vec<Vec<Value>> =
-            redis::cmd("CLUSTER").arg("SLOTS").query_async(connection).await?;
-        let nobody = || RedisError::from((redis::ErrorKind::Io, "no node has the slot of the jobs"));
+        let ranges: Vec<Vec<Value>> = redis::cmd("CLUSTER")
+            .arg("SLOTS")
+            .query_async(connection)
+            .await?;
+        let nobody =
+            || RedisError::from((redis::ErrorKind::Io, "no node has the slot of the jobs"));
         for range in ranges {
             let mut parts = range.into_iter();
             let mut number = || parts.next().and_then(|value| reply::number(value).ok());
@@ -192,13 +213,25 @@ impl Place {
             if !(first..=last).contains(&slot) {
                 continue;
             }
-            let node = parts.next().and_then(|node| reply::list(node).ok()).unwrap_or_default();
+            let node = parts
+                .next()
+                .and_then(|node| reply::list(node).ok())
+                .unwrap_or_default();
             let mut node = node.into_iter();
-            let host = node.next().and_then(|host| reply::text(host).ok()).unwrap_or_default();
+            let host = node
+                .next()
+                .and_then(|host| reply::text(host).ok())
+                .unwrap_or_default();
             let port = node.next().and_then(|port| reply::number(port).ok());
-            let port = port.and_then(|port| u16::try_from(port).ok()).ok_or_else(nobody)?;
+            let port = port
+                .and_then(|port| u16::try_from(port).ok())
+                .ok_or_else(nobody)?;
             // A node that does not know its own name is the one that was asked.
-            let host = if host.is_empty() { asked.to_owned() } else { host };
+            let host = if host.is_empty() {
+                asked.to_owned()
+            } else {
+                host
+            };
             return Ok((host, port));
         }
         Err(nobody())
@@ -231,7 +264,12 @@ impl Place {
     ) -> Result<MultiplexedConnection, RedisError> {
         let host = host.to_owned();
         let to = if self.address.tls {
-            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+            ConnectionAddr::TcpTls {
+                host,
+                port,
+                insecure: false,
+                tls_params: None,
+            }
         } else {
             ConnectionAddr::Tcp(host, port)
         };
@@ -248,7 +286,9 @@ impl Place {
             Some(certificates) => Client::build_with_tls(info, certificates.clone())?,
             None => Client::open(info)?,
         };
-        client.get_multiplexed_async_connection_with_config(&config).await
+        client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
     }
 }
 

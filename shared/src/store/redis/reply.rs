@@ -104,7 +104,9 @@ impl Values {
 
 /// A big-endian number.
 pub(super) fn big_endian(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    bytes
+        .iter()
+        .fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// An instant in seven bytes and what follows it.

@@ -136,7 +136,10 @@ mod tests {
         row[17..29].copy_from_slice(&token_bytes(&token).unwrap());
         assert_eq!(Row::read(&row).unwrap().token(99), token);
         assert_eq!(number_of(&token), [0, 0, 0, 0, 0, 99]);
-        let too_large = LeaseToken { claim: 1 << 40, ..token };
+        let too_large = LeaseToken {
+            claim: 1 << 40,
+            ..token
+        };
         assert_eq!(token_bytes(&too_large), None);
     }
 }

@@ -14,7 +14,10 @@ use crate::{
 };
 
 fn unknown(name: &Label) -> Error {
-    Error::NotFound { what: "schedule", name: name.to_string() }
+    Error::NotFound {
+        what: "schedule",
+        name: name.to_string(),
+    }
 }
 
 /// See [`crate::store::ScheduleStore::put_schedule`].
@@ -28,7 +31,10 @@ pub(super) async fn put(store: &RedisStore, params: &PutSchedule) -> Result<Sche
 fn read_schedule(told: Value) -> Result<ScheduleRecord> {
     let mut values = reply::Values::of(told)?;
     let definition = reply::text(values.next()?)?;
-    let (cursor, updated_at) = (reply::instant(values.next()?)?, reply::instant(values.next()?)?);
+    let (cursor, updated_at) = (
+        reply::instant(values.next()?)?,
+        reply::instant(values.next()?)?,
+    );
     let maybe = |value: Value| -> Result<Option<Timestamp>> {
         Ok(reply::maybe_number(value)?.map(Timestamp::from_micros))
     };
@@ -58,7 +64,10 @@ pub(super) async fn remove(store: &RedisStore, name: &Label) -> Result<()> {
 
 /// See [`crate::store::ScheduleStore::schedules`].
 pub(super) async fn list(store: &RedisStore) -> Result<Vec<ScheduleRecord>> {
-    let answer = store.server.read(store.server.function("schedules")).await?;
+    let answer = store
+        .server
+        .read(store.server.function("schedules"))
+        .await?;
     let read = reply::list(answer)?.into_iter().map(read_schedule);
     let mut schedules: Vec<ScheduleRecord> = read.collect::<Result<_>>()?;
     schedules.sort_by(|one, other| one.name.cmp(&other.name));
@@ -78,7 +87,8 @@ pub(super) async fn set_paused(store: &RedisStore, name: &Label, paused: bool) -
 /// See [`crate::store::ScheduleStore::record_tick`].
 pub(super) async fn record_tick(store: &RedisStore, params: &RecordTick) -> Result<Tick> {
     let mut call = store.server.function("record_tick");
-    call.arg(params.schedule.as_str()).arg(params.at.as_micros());
+    call.arg(params.schedule.as_str())
+        .arg(params.at.as_micros());
     let mut queue: Option<QueueName> = None;
     match &params.decision {
         TickDecision::Fire(job) => {
@@ -115,7 +125,11 @@ fn read_tick(told: Value) -> Result<Tick> {
         [b'S', why @ ..] => TickStatus::Skipped(reply::as_text(why)?),
         _ => TickStatus::Held,
     };
-    Ok(Tick { at, status, recorded_at })
+    Ok(Tick {
+        at,
+        status,
+        recorded_at,
+    })
 }
 
 /// See [`crate::store::ScheduleStore::ticks`].
@@ -144,13 +158,20 @@ fn read_election(told: Value) -> Result<Option<Election>> {
 /// See [`crate::store::LeaderStore::elect`].
 pub(super) async fn elect(store: &RedisStore, params: &ElectParams) -> Result<Election> {
     let mut call = store.server.function("elect");
-    call.arg(&params.role).arg(&params.candidate).arg(micros(params.lease));
+    call.arg(&params.role)
+        .arg(&params.candidate)
+        .arg(micros(params.lease));
     let told = read_election(store.server.keep(call).await?)?;
     told.ok_or_else(|| Error::corrupt("an election without a leader"))
 }
 
 /// See [`crate::store::LeaderStore::resign`].
-pub(super) async fn resign(store: &RedisStore, role: &str, candidate: &str, term: u64) -> Result<()> {
+pub(super) async fn resign(
+    store: &RedisStore,
+    role: &str,
+    candidate: &str,
+    term: u64,
+) -> Result<()> {
     let mut call = store.server.function("resign");
     call.arg(role).arg(candidate).arg(term);
     store.server.write(call).await.map(drop)

@@ -18,7 +18,9 @@ impl Scratch {
     /// A prefix that nobody else has, on the server that an address names.
     pub fn new(address: &Address, name: &str) -> Self {
         let prefix = format!("{name}_{:016x}", rand::random::<u64>());
-        Self { address: address.with_prefix(&prefix) }
+        Self {
+            address: address.with_prefix(&prefix),
+        }
     }
 
     /// The address of a store with these keys.
@@ -60,7 +62,11 @@ async fn remove_matching(
     let mut cursor = 0_u64;
     loop {
         let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(STEP);
+        scan.arg(cursor)
+            .arg("MATCH")
+            .arg(pattern)
+            .arg("COUNT")
+            .arg(STEP);
         let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(connection).await?;
         if !keys.is_empty() {
             let mut unlink = redis::cmd("UNLINK");

@@ -11,8 +11,10 @@ use redis::{
     aio::{ConnectionLike as _, MultiplexedConnection},
 };
 use std::{
-
-    sync::{Mutex, MutexGuard, PoisonError, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{sync::Mutex as Turn, time::Instant};
@@ -103,7 +105,9 @@ impl Server {
             wait: address.wait,
             link: Mutex::default(),
             making: Turn::default(),
-            facts: Mutex::new(Facts { durability: Durability::None }),
+            facts: Mutex::new(Facts {
+                durability: Durability::None,
+            }),
             closed: AtomicBool::new(false),
         };
         server.link().await?;
@@ -113,7 +117,11 @@ impl Server {
     /// What survives what, on the server that was met last.
     pub(super) fn durability(&self) -> Durability {
         let by_itself = lock(&self.facts).durability;
-        if self.wait == Wait::Nothing { by_itself } else { Durability::Disk }
+        if self.wait == Wait::Nothing {
+            by_itself
+        } else {
+            Durability::Disk
+        }
     }
 
     /// The server's clock, unless the clock was set by hand.
@@ -123,16 +131,19 @@ impl Server {
         if let Some(now) = self.clock.set_by_hand() {
             return Ok(now);
         }
-        let (seconds, micros): (i64, i64) = redis::from_redis_value(told).map_err(|error| {
-            error::map(RedisError::from(error), false)
-        })?;
-        Ok(Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros)))
+        let (seconds, micros): (i64, i64) = redis::from_redis_value(told)
+            .map_err(|error| error::map(RedisError::from(error), false))?;
+        Ok(Timestamp::from_micros(
+            seconds.saturating_mul(1_000_000).saturating_add(micros),
+        ))
     }
 
     /// A call of a function, to which arguments are added.
     pub(super) fn function(&self, name: &str) -> Cmd {
         let mut cmd = redis::cmd("FCALL");
-        cmd.arg(format!("{}_{name}", library().name)).arg(1).arg(&self.prefix);
+        cmd.arg(format!("{}_{name}", library().name))
+            .arg(1)
+            .arg(&self.prefix);
         match self.clock.set_by_hand() {
             Some(now) => cmd.arg(now.as_micros()),
             None => cmd.arg(""),
@@ -164,7 +175,8 @@ impl Server {
     /// Tells who listens, this store too.
     pub(super) async fn tell(&self, text: &str) -> Result<()> {
         let mut tell = redis::cmd("SPUBLISH");
-        tell.arg(self.channel()).arg(format!("{} {text}", self.origin));
+        tell.arg(self.channel())
+            .arg(format!("{} {text}", self.origin));
         self.call(Effect::Writes, &mut tell).await.map(drop)
     }
 
@@ -192,7 +204,10 @@ impl Server {
         let mut maybe_applied = false;
         let mut first = None;
         for tried in 1..=TRIES {
-            let mut link = self.link().await.map_err(|error| doubt(error, maybe_applied))?;
+            let mut link = self
+                .link()
+                .await
+                .map_err(|error| doubt(error, maybe_applied))?;
             let number = *first.get_or_insert(link.number);
             let failed = match self.once(effect, &mut link.connection.0, call).await {
                 Ok(answer) => return answer,
@@ -213,7 +228,9 @@ impl Server {
                 return Err(error::map(failed, maybe_applied));
             }
         }
-        Err(Error::unavailable("the server was given the functions and does not know them"))
+        Err(Error::unavailable(
+            "the server was given the functions and does not know them",
+        ))
     }
 
     async fn once(
@@ -222,20 +239,23 @@ impl Server {
         connection: &mut MultiplexedConnection,
         call: &Cmd,
     ) -> Result<Result<Value>, RedisError> {
-        let answer = connection.req_packed_command(call).await?;
+        let answer = ask(connection, call).await?;
         if effect != Effect::Keeps || self.wait == Wait::Nothing {
             return Ok(Ok(answer));
         }
         let replicas = i64::from(self.wait == Wait::Replicated);
         let mut wait = redis::cmd("WAITAOF");
         wait.arg(1).arg(replicas).arg(millis(DISKS));
-        let disks = connection.req_packed_command(&wait).await?;
+        let disks = ask(connection, &wait).await?;
         let (local, others): (i64, i64) = redis::from_redis_value(disks)?;
         if local >= 1 && others >= replicas {
             return Ok(Ok(answer));
         }
         let source = "the disks that store.url asks for did not have it in time".into();
-        Ok(Err(Error::Unavailable { maybe_applied: true, source }))
+        Ok(Err(Error::Unavailable {
+            maybe_applied: true,
+            source,
+        }))
     }
 
     /// The connection, made unless it is there.
@@ -251,12 +271,17 @@ impl Server {
             return Ok(link.clone());
         }
         if making.1.is_some_and(|failed| failed.elapsed() < REST) {
-            return Err(Error::unavailable("the server could not be reached a moment ago"));
+            return Err(Error::unavailable(
+                "the server could not be reached a moment ago",
+            ));
         }
         match self.make().await {
             Ok(connection) => {
                 *making = (making.0 + 1, None);
-                let link = Link { connection: Connection(connection), number: making.0 };
+                let link = Link {
+                    connection: Connection(connection),
+                    number: making.0,
+                };
                 *lock(&self.link) = Some(link.clone());
                 Ok(link)
             }
@@ -297,7 +322,10 @@ impl Server {
 /// An error of a call that may have been made before.
 fn doubt(error: Error, maybe_applied: bool) -> Error {
     match error {
-        Error::Unavailable { source, .. } => Error::Unavailable { maybe_applied, source },
+        Error::Unavailable { source, .. } => Error::Unavailable {
+            maybe_applied,
+            source,
+        },
         other => other,
     }
 }
@@ -306,11 +334,17 @@ fn millis(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What a server answers; what it refuses is an error.
+async fn ask(connection: &mut MultiplexedConnection, call: &Cmd) -> Result<Value, RedisError> {
+    let answer = connection.req_packed_command(call).await?;
+    answer.extract_error().map_err(RedisError::from)
+}
+
 /// Gives the functions to a server.
 async fn load(connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
     let mut load = redis::cmd("FUNCTION");
     load.arg("LOAD").arg(&library().code);
-    match connection.req_packed_command(&load).await {
+    match ask(connection, &load).await {
         Ok(_) => Ok(()),
         // Somebody else was faster.
         Err(error) if error.detail().is_some_and(|d| d.contains("already exists")) => Ok(()),
@@ -320,4 +354,3 @@ async fn load(connection: &mut MultiplexedConnection) -> Result<(), RedisError> 
         }
     }
 }
-

@@ -18,7 +18,8 @@ const PROGRESS: u8 = 16;
 
 /// A failure as it is kept.
 pub(super) fn failure_text(failure: &Failure) -> Result<Vec<u8>> {
-    serde_json::to_vec(failure).map_err(|error| Error::corrupt(format!("a failure without a form: {error}")))
+    serde_json::to_vec(failure)
+        .map_err(|error| Error::corrupt(format!("a failure without a form: {error}")))
 }
 
 /// An item as the functions read it: how it ends, and the values that come with that.
@@ -33,7 +34,9 @@ impl Written {
         let micros = |wait: &std::time::Duration| Bytes::from(wait.as_micros().to_string());
         let (mut code, mut values) = match &item.ending {
             Ending::Complete { result: None } => (0, vec![]),
-            Ending::Complete { result: Some(result) } => (1, vec![result.clone()]),
+            Ending::Complete {
+                result: Some(result),
+            } => (1, vec![result.clone()]),
             Ending::Retry { wait, failure } => (2, vec![micros(wait), text(failure)?]),
             Ending::Snooze { wait, failure } => {
                 let failure = failure.as_ref().map(text).transpose()?;

@@ -120,7 +120,9 @@ fn read(text: &str) -> Option<Hint> {
         "ended" => Hint::Ended,
         text => {
             let queue = text.strip_prefix("available ").map(QueueName::new);
-            queue.and_then(Result::ok).map_or(Hint::Any, Hint::Available)
+            queue
+                .and_then(Result::ok)
+                .map_or(Hint::Any, Hint::Available)
         }
     })
 }
@@ -214,7 +216,10 @@ async fn hear_on(
     patience: &mut Patience,
 ) -> Result<Infallible, Lost> {
     let signs = Arc::new(Signs::default());
-    let ear = Ear { shared: Arc::clone(shared), signs: Arc::clone(&signs) };
+    let ear = Ear {
+        shared: Arc::clone(shared),
+        signs: Arc::clone(&signs),
+    };
     let _connection = server.listen(ear).await?;
     let mut hears = false;
     let mut present = Instant::now() + jittered(PRESENT);
@@ -246,7 +251,10 @@ mod tests {
     #[test]
     fn what_functions_tell_is_read() {
         for (text, hint) in [
-            ("available mail", Some(Hint::Available(QueueName::new("mail").unwrap()))),
+            (
+                "available mail",
+                Some(Hint::Available(QueueName::new("mail").unwrap())),
+            ),
             ("scheduled", Some(Hint::Scheduled)),
             ("cancel", Some(Hint::Cancel)),
             ("ended", Some(Hint::Ended)),

@@ -50,7 +50,9 @@ pub(super) async fn heartbeat(store: &RedisStore, params: &HeartbeatParams) -> R
     let mut step = steps.next().unwrap_or_default();
     loop {
         let mut call = store.server.function("heartbeat");
-        call.arg(params.worker.0).arg(store.nonce(params.worker)).arg(micros(params.lease));
+        call.arg(params.worker.0)
+            .arg(store.nonce(params.worker))
+            .arg(micros(params.lease));
         for report in step {
             let Some(token) = row::token_bytes(&report.token) else {
                 continue;
@@ -61,11 +63,14 @@ pub(super) async fn heartbeat(store: &RedisStore, params: &HeartbeatParams) -> R
             let number = reply::big_endian(&row::number_of(&report.token));
             call.arg(number).arg(held).arg(&report.value[..]);
         }
-        let answer = store.server.write(call).await;
-        let answer = store.unless_lost(params.worker, answer)?;
+        let answer = store.server.write(call).await?;
         match steps.next() {
             Some(next) => step = next,
-            None => return Ok(Beat { cancel: read_cancels(answer)? }),
+            None => {
+                return Ok(Beat {
+                    cancel: read_cancels(answer)?,
+                });
+            }
         }
     }
 }
