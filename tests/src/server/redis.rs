@@ -77,7 +77,8 @@ async fn of_the_run() -> String {
         }
     }
     let port = free_port();
-    let mut server = command(&home, port);
+    let mut server = Command::new(programs::server());
+    settings(&mut server, &home, port);
     server
         .args(["--daemonize", "yes", "--logfile"])
         .arg(home.join("log"));
@@ -89,13 +90,13 @@ async fn of_the_run() -> String {
 }
 
 /// A port that nobody listens on.
-pub(super) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-fn command(dir: &Path, port: u16) -> Command {
-    let mut server = Command::new(programs::server());
+/// What every server of tests is told.
+fn settings(server: &mut Command, dir: &Path, port: u16) {
     server
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -104,7 +105,6 @@ fn command(dir: &Path, port: u16) -> Command {
         .args(["--bind", "127.0.0.1", "--save", "", "--port"])
         .arg(port.to_string());
     server.arg("--dir").arg(dir);
-    server
 }
 
 /// Waits until a server that was started answers.
@@ -122,6 +122,7 @@ async fn wait_for(url: &str, log: &Path) {
 /// A server of one test's own, for what nobody else would survive.
 pub struct PrivateServer {
     port: u16,
+    first: Vec<String>,
     settings: Vec<String>,
     process: Option<Child>,
     dir: TempDir,
@@ -140,6 +141,7 @@ impl PrivateServer {
         let prefix = "windlass-test-redis-";
         Self {
             port: free_port(),
+            first: Vec::new(),
             settings: settings
                 .iter()
                 .map(|setting| (*setting).to_owned())
@@ -147,12 +149,6 @@ impl PrivateServer {
             process: None,
             dir: tempfile::Builder::new().prefix(prefix).tempdir().unwrap(),
         }
-    }
-
-    /// Adds settings before it is started.
-    pub fn set(&mut self, settings: &[&str]) {
-        self.settings
-            .extend(settings.iter().map(|setting| (*setting).to_owned()));
     }
 
     /// The URL of it.
@@ -185,21 +181,41 @@ impl PrivateServer {
 
     /// Starts it, on the same port, with what it has on the disk; one that runs is killed before.
     pub async fn restart(&mut self) {
-        self.launch(&[]);
-        wait_for(&self.url(), &self.log()).await;
-    }
-
-    /// Starts it with more arguments, and does not wait.
-    pub fn launch(&mut self, more: &[&str]) {
         self.kill();
         let log = File::options()
             .create(true)
             .append(true)
             .open(self.log())
             .unwrap();
-        let mut server = command(self.dir.path(), self.port);
-        server.args(&self.settings).args(more).stdout(log);
+        let mut server = Command::new(programs::server());
+        server.args(&self.first);
+        settings(&mut server, self.dir.path(), self.port);
+        server.args(&self.settings).stdout(log);
         self.process = Some(server.spawn().unwrap());
+        wait_for(&self.url(), &self.log()).await;
+    }
+
+    /// Starts it with arguments before all others, such as the name of a file and what it is to be.
+    pub async fn start_as(&mut self, first: &[&str]) {
+        self.first = first
+            .iter()
+            .map(|argument| (*argument).to_owned())
+            .collect();
+        self.restart().await;
+    }
+
+    /// Waits until it says so of itself: `role:master`.
+    pub async fn until(&self, says: &str) {
+        loop {
+            if let Ok(mut connection) = connect(&self.url()).await {
+                let told: redis::RedisResult<String> =
+                    redis::cmd("INFO").query_async(&mut connection).await;
+                if told.is_ok_and(|told| told.lines().any(|line| line == says)) {
+                    return;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn log(&self) -> PathBuf {

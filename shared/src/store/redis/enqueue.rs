@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Most jobs of one step, and most bytes: a step that takes longer keeps everybody else waiting.
-const MOST: usize = 256;
+const MOST: usize = 128;
 const MOST_BYTES: usize = 1 << 20;
 
 /// The sorts of the jobs of a step: what many of them have in common.

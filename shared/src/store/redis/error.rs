@@ -24,9 +24,8 @@ pub(super) fn remedy(error: &RedisError) -> Remedy {
         Some("MOVED" | "ASK" | "READONLY") => Remedy::Elsewhere,
         // What the server says when it does not know a function.
         Some("ERR") if says(error, "Function not found") => Remedy::Load,
-        Some(_) => Remedy::Tell,
         None if is_lost(error) => Remedy::Reconnect,
-        None => Remedy::Tell,
+        _ => Remedy::Tell,
     }
 }
 

@@ -7,6 +7,8 @@
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 
+use super::reply;
+
 /// The parts, in the order in which they stand on each other.
 const PARTS: [&str; 12] = [
     include_str!("../../../../migrations/redis/rows.lua"),
@@ -42,12 +44,8 @@ pub(super) fn library() -> &'static Library {
     LIBRARY.get_or_init(|| {
         let parts = PARTS.join("\n");
         let digest = Sha256::digest(parts.as_bytes());
-        let hash: String = digest
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let name = format!("windlass_{LAYOUT}_{hash}");
+        let hash = reply::big_endian(&digest[..6]);
+        let name = format!("windlass_{LAYOUT}_{hash:012x}");
         let code = format!("#!lua name={name}\n{}", parts.replace(PLACEHOLDER, &name));
         Library { name, code }
     })

@@ -143,7 +143,7 @@ pub(super) async fn list(store: &RedisStore, params: &ListParams) -> Result<Page
     let limit = params.limit.clamp(1, MAX_LIMIT);
     let mut items = Vec::new();
     let mut more = true;
-    for _ in 0..LOOK_BUDGET / LOOKS + limit / TELLS + 1 {
+    for _ in 0..=(LOOK_BUDGET / LOOKS + limit / TELLS) {
         let mut call = store.server.function("list");
         call.arg(below)
             .arg(LOOKS)

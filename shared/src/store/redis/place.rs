@@ -10,7 +10,7 @@ use redis::{
 use std::{collections::HashMap, fs, path::Path, time::Duration};
 
 use super::{
-    address::{Address, Named},
+    address::{Address, Named, Wait},
     error, reply,
 };
 use crate::{
@@ -26,6 +26,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// The least release of the server: it brought functions.
 const LEAST: (u32, u32) = (7, 0);
+
+/// The release that brought waiting for a disk.
+const WAITS: (u32, u32) = (7, 2);
 
 /// What a server is, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +57,29 @@ impl Told {
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
 
-    /// Whether a server will do.
-    fn check(&self) -> Result<()> {
+    /// Whether a server will do, for writes that wait so.
+    fn check(&self, wait: Wait) -> Result<()> {
         let wrong = |why: String| Err(Error::Invalid(Invalid::new("store.url", why)));
         if self.release().is_some_and(|release| release < LEAST) {
             let told = &self.0["redis_version"];
             return wrong(format!(
                 "leads to Redis {told}; 7.0 or later, or Valkey, is needed"
             ));
+        }
+        let waits = wait != Wait::Nothing;
+        if waits && self.release().is_some_and(|release| release < WAITS) {
+            let told = &self.0["redis_version"];
+            return wrong(format!(
+                "asks for durability, and leads to Redis {told}, which cannot be waited for; 7.2 or \
+                 later can, or set its appendfsync to always and leave durability out"
+            ));
+        }
+        if waits && !self.says("aof_enabled", "1") {
+            return wrong(
+                "asks for durability, and leads to a server that keeps nothing on its disk; set its \
+                 appendonly to yes"
+                    .to_owned(),
+            );
         }
         match self.0.get("maxmemory_policy") {
             Some(policy) if policy != "noeviction" => wrong(format!(
@@ -186,7 +204,7 @@ impl Place {
                 "the server is a replica, which takes nothing",
             ));
         }
-        told.check()?;
+        told.check(self.address.wait)?;
         let durability = durability(&mut connection, told).await;
         Ok((connection, Facts { durability }))
     }

@@ -130,12 +130,12 @@ mod tests {
         let token = LeaseToken {
             worker: WorkerId(7),
             claim: 0x01_0203_0405,
-            slot: (0x0a_0b0c << NUMBER_BITS) | 99,
+            slot: (0x0a_0b0c << NUMBER_BITS) | 0x63,
         };
         let mut row = [0; ROW];
         row[17..29].copy_from_slice(&token_bytes(&token).unwrap());
-        assert_eq!(Row::read(&row).unwrap().token(99), token);
-        assert_eq!(number_of(&token), [0, 0, 0, 0, 0, 99]);
+        assert_eq!(Row::read(&row).unwrap().token(0x63), token);
+        assert_eq!(number_of(&token), [0, 0, 0, 0, 0, 0x63]);
         let too_large = LeaseToken {
             claim: 1 << 40,
             ..token

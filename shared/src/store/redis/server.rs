@@ -336,8 +336,7 @@ fn millis(length: Duration) -> u64 {
 
 /// What a server answers; what it refuses is an error.
 async fn ask(connection: &mut MultiplexedConnection, call: &Cmd) -> Result<Value, RedisError> {
-    let answer = connection.req_packed_command(call).await?;
-    answer.extract_error().map_err(RedisError::from)
+    connection.req_packed_command(call).await?.extract_error()
 }
 
 /// Gives the functions to a server.

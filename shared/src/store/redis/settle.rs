@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Most items of one step, and most bytes of what they bring.
-const MOST: usize = 256;
+const MOST: usize = 128;
 const MOST_BYTES: usize = 1 << 20;
 
 /// The bit that says that progress comes with an end.
