@@ -12,14 +12,14 @@ end
 
 local function lease_lost(worker) return redis.error_reply('LEASELOST ' .. worker) end
 
--- What a worker is answered: the rows of its jobs as one string, their bodies, whatever few of them
--- have (its place, 'A' large args or 'P' progress, and that), and how many each want was given: nothing
--- when this repeats what was told before.
-local function answer_of() return { rows = {}, bodies = {}, more = {}, counts = {} } end
+-- What a worker is answered: the rows of its jobs as one string, whatever few of them have (its place,
+-- 'A' large args or 'P' progress, and that), and how many each want was given: nothing when this
+-- repeats what was told before. The bodies it reads itself: a command does that faster than a function.
+local function answer_of() return { rows = {}, more = {}, counts = {} } end
 
-local function tell(ctx, answer, row, body)
+local function tell(ctx, answer, row)
   local at = #answer.rows + 1
-  answer.rows[at], answer.bodies[at] = row, body
+  answer.rows[at] = row
   local flags, traits = byte(row, 39), byte(row, 53)
   if flags == 0 and traits == 0 then return end
   local id, more = sub(row, 1, 16), answer.more
@@ -27,7 +27,7 @@ local function tell(ctx, answer, row, body)
   if band(flags, PROGRESS) ~= 0 then more[#more + 1] = { at - 1, 'P', call('HGET', ctx.P .. 'pro', id) } end
 end
 
-local function told(answer) return { concat(answer.rows), answer.bodies, answer.more, answer.counts } end
+local function told(answer) return { concat(answer.rows), answer.more, answer.counts } end
 
 -- The numbers that a worker may still hold by one claim.
 local function held_by(ctx, worker, claim)
@@ -55,34 +55,35 @@ end
 
 -- Hands out what is available in a queue, at most so many; answers how many.
 local function hand_out(ctx, grant, queue, most, answer)
-  local P, left, token, numbers = ctx.P, most, grant.token, grant.numbers
+  local left, token, first, numbers = most, grant.token, grant.first, grant.numbers
   for priority = 0, 9 do
     local lane = queue .. ':' .. priority
     while left > 0 do
       local taken = take(ctx, lane, left)
       if #taken == 0 then break end
-      local rows, ids, held = {}, {}, #numbers
-      for _, number in ipairs(taken) do
-        local row = row_at(ctx, number_in(number))
+      local held = #numbers
+      for _, own in ipairs(taken) do
+        local number = number_in(own)
+        local row = row_at(ctx, number)
         -- What was cancelled meanwhile is left in its line, and forgotten here.
         if byte(row, 17) == 2 then
-          rows[#rows + 1], ids[#ids + 1], numbers[#numbers + 1] = row, sub(row, 1, 16), number
-        end
-      end
-      if #ids > 0 then
-        local bodies = call('HMGET', P .. 'job', unpack(ids))
-        for at, row in ipairs(rows) do
           local high, low = byte(row, 37, 38)
-          low = low + 1
-          if low == 256 then high, low = high + 1, 0 end
-          local running = ids[at] .. token .. char(high, low) .. sub(row, 39)
-          put_row(ctx, number_in(numbers[held + at]), running)
+          local running
+          if high + low == 0 then
+            running = sub(row, 1, 16) .. first .. sub(row, 39)
+          else
+            local attempt = high * 256 + low + 1
+            running = sub(row, 1, 16) .. token .. char(floor(attempt / 256), attempt % 256) .. sub(row, 39)
+          end
+          put_row(ctx, number, running)
           if byte(row, 53) % 2 == UNIQUE then let_go(ctx, row, UNTIL_STARTED) end
-          tell(ctx, answer, running, bodies[at])
+          tell(ctx, answer, running)
+          numbers[#numbers + 1] = own
         end
-        left = left - #ids
-        count(ctx, queue, AVAILABLE, RUNNING, #ids)
       end
+      held = #numbers - held
+      left = left - held
+      if held > 0 then count(ctx, queue, AVAILABLE, RUNNING, held) end
     end
   end
   return most - left
@@ -100,11 +101,12 @@ local function claim(keys, args)
   if asked == last and args[6] == '' then
     for _, held in ipairs(held_by(ctx, worker, number)) do
       local row = row_at(ctx, number_in(held))
-      if sub(row, 17, 29) == token then tell(ctx, answer, row, call('HGET', P .. 'job', sub(row, 1, 16))) end
+      if sub(row, 17, 29) == token then tell(ctx, answer, row) end
     end
     return told(answer)
   end
-  local grant, left = { token = token .. ctx.now7, numbers = {} }, tonumber(args[7])
+  local grant = { token = token .. ctx.now7, first = token .. ctx.now7 .. '\0\1', numbers = {} }
+  local left = tonumber(args[7])
   for at = 8, #args, 2 do
     local queue = number_of(ctx, 'qn', args[at])
     local most, given = min(left, tonumber(args[at + 1])), 0

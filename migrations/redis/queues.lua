@@ -15,7 +15,11 @@ local function number_for(ctx, names, name)
   return known
 end
 
-local function queue_of(row) return (byte(row, 48)) * 256 + byte(row, 49) end
+local function queue_of(row)
+  local high, low = byte(row, 48, 49)
+  return high * 256 + low
+end
+
 local function lane_of(row) return queue_of(row) .. ':' .. byte(row, 52) end
 
 -- Notes that a job of a queue, or so many, changed its state; nil: it came, or it was forgotten.

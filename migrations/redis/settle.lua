@@ -87,7 +87,7 @@ local VALUES = {
 -- Appends a byte for each to the answer: the state it is in now, 'R' kept before, 'F' fenced. Answers
 -- where the next values stand.
 local function settle_claim(ctx, token, heads, args, at, answer)
-  local held, off, completed = RUNNING .. token, 0, {}
+  local held, done, off, completed = RUNNING .. token, COMPLETED .. token, 0, {}
   local line = ctx.ended[COMPLETED] or {}
   ctx.ended[COMPLETED] = line
   for from = 1, #heads, 23 do
@@ -98,9 +98,9 @@ local function settle_claim(ctx, token, heads, args, at, answer)
       off = off + 1
       if code == COMPLETE and byte(row, 39) == 0 and byte(row, 53) % 2 ~= UNIQUE then
         -- What most jobs do.
-        put_row(ctx, number, id .. COMPLETED .. sub(row, 18, 40) .. ctx.now7 .. sub(row, 48))
+        put_row(ctx, number, id .. done .. sub(row, 30, 40) .. ctx.now7 .. sub(row, 48))
         line[#line + 1] = sub(heads, from, from + 5)
-        local queue = sub(row, 48, 49)
+        local queue = queue_of(row)
         completed[queue] = (completed[queue] or 0) + 1
         answer[#answer + 1] = COMPLETED
       else
@@ -112,7 +112,7 @@ local function settle_claim(ctx, token, heads, args, at, answer)
       at = at + VALUES[code]
     end
   end
-  for queue, by in pairs(completed) do count(ctx, scan('>I2', queue), RUNNING, COMPLETED, by) end
+  for queue, by in pairs(completed) do count(ctx, queue, RUNNING, COMPLETED, by) end
   if off > 0 then let_off(ctx, ('%d'):format(scan('>I4', token)), ('%d'):format(scan('>I5', token, 8)), off) end
   return at
 end

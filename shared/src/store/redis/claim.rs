@@ -24,11 +24,11 @@ const MOST_WANTS: usize = 100;
 /// caller's repetition is told what all of them handed out.
 pub(super) async fn claim(store: &RedisStore, params: &ClaimParams) -> Result<Vec<ClaimedJob>> {
     let mut wants: VecDeque<Want> = params.wants.iter().cloned().collect();
-    let mut claimed = Vec::new();
+    let (mut claimed, mut handed_out) = (Vec::new(), 0);
     loop {
-        let most = params.max.saturating_sub(claimed.len()).min(MOST);
+        let most = params.max.saturating_sub(handed_out).min(MOST);
         let asked = wants.len().min(MOST_WANTS);
-        let goes_on = !claimed.is_empty();
+        let goes_on = handed_out > 0;
         let mut call = store.server.function("claim");
         call.arg(params.worker.0)
             .arg(store.nonce(params.worker))
@@ -37,8 +37,9 @@ pub(super) async fn claim(store: &RedisStore, params: &ClaimParams) -> Result<Ve
         for Want { queue, max } in wants.iter().take(asked) {
             call.arg(queue.as_str()).arg((*max).min(most));
         }
-        let step = read_step(store.server.write(call).await?)?;
-        let full = step.jobs.len() >= most;
+        let step = read_step(store, store.server.write(call).await?).await?;
+        let full = step.handed_out >= most;
+        handed_out += step.handed_out;
         claimed.extend(step.jobs);
         // What was handed out under this number before is told whole, and nothing more is.
         if step.given.is_empty() {
@@ -60,7 +61,7 @@ pub(super) async fn claim(store: &RedisStore, params: &ClaimParams) -> Result<Ve
             asked
         };
         wants.drain(..done);
-        if wants.is_empty() || claimed.len() >= params.max {
+        if wants.is_empty() || handed_out >= params.max {
             return Ok(claimed);
         }
     }
@@ -69,30 +70,29 @@ pub(super) async fn claim(store: &RedisStore, params: &ClaimParams) -> Result<Ve
 /// What one step handed out, and how much of it to each want.
 struct Step {
     jobs: Vec<ClaimedJob>,
+    handed_out: usize,
     given: Vec<usize>,
 }
 
-fn read_step(answer: Value) -> Result<Step> {
+async fn read_step(store: &RedisStore, answer: Value) -> Result<Step> {
     let mut values = reply::Values::of(answer)?;
     let rows = reply::bytes(values.next()?)?;
-    let bodies = reply::list(values.next()?)?;
-    if rows.len() != bodies.len() * ROW {
-        return Err(Error::corrupt("a claim with more rows than bodies"));
+    let bodies = bodies(store, &rows).await?;
+    let mut jobs = Vec::with_capacity(bodies.len());
+    for (row, body) in rows.chunks(ROW).zip(bodies) {
+        jobs.push(match body {
+            // It was taken back and forgotten since: the lease has expired.
+            Value::Nil => None,
+            body => Some(read_job(Row::read(row)?, body)?),
+        });
     }
-    let read = rows
-        .chunks(ROW)
-        .zip(bodies)
-        .map(|(row, body)| read_job(Row::read(row)?, body));
-    let mut jobs: Vec<ClaimedJob> = read.collect::<Result<_>>()?;
     for more in reply::list(values.next()?)? {
         let mut more = reply::Values::of(more)?;
         let at = reply::size(more.next()?)?;
         let is_args = &reply::bytes(more.next()?)?[..] == b"A";
         let value = reply::bytes(more.next()?)?;
-        let Some(job) = jobs.get_mut(at) else {
-            return Err(Error::corrupt(
-                "a claim that tells of a job it does not hold",
-            ));
+        let Some(Some(job)) = jobs.get_mut(at) else {
+            continue;
         };
         if is_args {
             job.args = body::read_args(&value)?;
@@ -102,9 +102,27 @@ fn read_step(answer: Value) -> Result<Step> {
     }
     let given = reply::list(values.next()?)?.into_iter().map(reply::size);
     Ok(Step {
-        jobs,
+        handed_out: jobs.len(),
+        jobs: jobs.into_iter().flatten().collect(),
         given: given.collect::<Result<_>>()?,
     })
+}
+
+/// The bodies of the jobs of some rows.
+async fn bodies(store: &RedisStore, rows: &[u8]) -> Result<Vec<Value>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut call = redis::cmd("HMGET");
+    call.arg(store.server.key("job"));
+    for row in rows.chunks(ROW) {
+        call.arg(row.get(..16).unwrap_or_default());
+    }
+    let bodies = reply::list(store.server.read(call).await?)?;
+    if rows.len() == bodies.len() * ROW {
+        return Ok(bodies);
+    }
+    Err(Error::corrupt("a claim with other rows than bodies"))
 }
 
 fn read_job(row: Row<'_>, body: Value) -> Result<ClaimedJob> {

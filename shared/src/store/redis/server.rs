@@ -175,7 +175,7 @@ impl Server {
     /// Tells who listens, this store too.
     pub(super) async fn tell(&self, text: &str) -> Result<()> {
         let mut tell = redis::cmd("SPUBLISH");
-        tell.arg(self.channel())
+        tell.arg(self.key("hints"))
             .arg(format!("{} {text}", self.origin));
         self.call(Effect::Writes, &mut tell).await.map(drop)
     }
@@ -184,14 +184,15 @@ impl Server {
     pub(super) async fn listen(&self, ear: Ear) -> Result<MultiplexedConnection> {
         let (mut connection, _) = self.place.connect(Some(ear)).await?;
         let mut listen = redis::cmd("SSUBSCRIBE");
-        listen.arg(self.channel()).set_no_response(true);
+        listen.arg(self.key("hints")).set_no_response(true);
         let sent = connection.send_packed_command(&listen).await;
         sent.map_err(|failed| error::map(failed, false))?;
         Ok(connection)
     }
 
-    fn channel(&self) -> String {
-        format!("{}hints", self.prefix)
+    /// A key.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 
     /// Lets go of the connection; calls fail from now on.
@@ -295,7 +296,7 @@ impl Server {
     async fn make(&self) -> Result<MultiplexedConnection> {
         let (mut connection, facts) = self.place.connect(None::<Ear>).await?;
         *lock(&self.facts) = facts;
-        let key = format!("{}layout", self.prefix);
+        let key = self.key("layout");
         let mut layout = redis::pipe();
         layout.cmd("SET").arg(&key).arg(LAYOUT).arg("NX").ignore();
         layout.cmd("GET").arg(&key);
