@@ -9,5 +9,6 @@ mod load;
 mod outages;
 mod sentinel;
 mod server;
+mod steps;
 mod tls;
 mod wake;
