@@ -12,19 +12,17 @@ end
 
 local function lease_lost(worker) return redis.error_reply('LEASELOST ' .. worker) end
 
--- What a worker is answered: the rows of its jobs as one string, whatever few of them have (its place,
--- 'A' large args or 'P' progress, and that), and how many each want was given: nothing when this
--- repeats what was told before. The bodies it reads itself: a command does that faster than a function.
+-- What a worker is answered: the rows of its jobs as one string, the progress that few of them have
+-- (the place, and that), and how many each want was given: nothing when this repeats what was told
+-- before. The bodies it reads itself: commands do that faster than a function.
 local function answer_of() return { rows = {}, more = {}, counts = {} } end
 
 local function tell(ctx, answer, row)
   local at = #answer.rows + 1
   answer.rows[at] = row
-  local flags, traits = byte(row, 39), byte(row, 53)
-  if flags == 0 and traits == 0 then return end
-  local id, more = sub(row, 1, 16), answer.more
-  if band(traits, LARGE) ~= 0 then more[#more + 1] = { at - 1, 'A', call('HGET', ctx.P .. 'args', id) } end
-  if band(flags, PROGRESS) ~= 0 then more[#more + 1] = { at - 1, 'P', call('HGET', ctx.P .. 'pro', id) } end
+  if band(byte(row, 39), PROGRESS) ~= 0 then
+    answer.more[#answer.more + 1] = { at - 1, call('HGET', ctx.P .. 'pro', sub(row, 1, 16)) }
+  end
 end
 
 local function told(answer) return { concat(answer.rows), answer.more, answer.counts } end

@@ -20,8 +20,8 @@ local function summary(ctx, row, body)
   }
 end
 
--- ARGV: ids -> for each nothing, or row, body, errors, replay of, replayed as, large args, progress,
--- result, when and why somebody wanted it stopped.
+-- ARGV: ids -> for each nothing, or row, body, errors, replay of, replayed as, progress, result, when and
+-- why somebody wanted it stopped. Large args are read by a command.
 local function get(keys, args)
   local ctx, answer = begin(keys, args), {}
   for at = 3, #args do
@@ -30,10 +30,9 @@ local function get(keys, args)
     if row then
       job = summary(ctx, row, body)
       job[3] = errors_of(ctx, row, 0)
-      job[6] = band(byte(row, 53), LARGE) ~= 0 and call('HGET', ctx.P .. 'args', args[at]) or ''
-      job[7] = hangs(ctx, row, PROGRESS, 'pro')
-      job[8] = hangs(ctx, row, RESULT, 'res')
-      job[9] = hangs(ctx, row, UNWANTED, 'can')
+      job[6] = hangs(ctx, row, PROGRESS, 'pro')
+      job[7] = hangs(ctx, row, RESULT, 'res')
+      job[8] = hangs(ctx, row, UNWANTED, 'can')
     end
     answer[#answer + 1] = job
   end

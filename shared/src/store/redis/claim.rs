@@ -8,12 +8,12 @@ use super::{
     row::{ROW, Row},
 };
 use crate::{
-    job::ClaimedJob,
+    job::{Args, ClaimedJob},
     store::{ClaimParams, Error, Result, Want},
 };
 
 /// Most jobs of one step.
-const MOST: usize = 128;
+const MOST: usize = 256;
 
 /// Most queues of one step.
 const MOST_WANTS: usize = 100;
@@ -83,21 +83,15 @@ async fn read_step(store: &RedisStore, answer: Value) -> Result<Step> {
         jobs.push(match body {
             // It was taken back and forgotten since: the lease has expired.
             Value::Nil => None,
-            body => Some(read_job(Row::read(row)?, body)?),
+            body => read_job(store, Row::read(row)?, body).await?,
         });
     }
     for more in reply::list(values.next()?)? {
         let mut more = reply::Values::of(more)?;
         let at = reply::size(more.next()?)?;
-        let is_args = &reply::bytes(more.next()?)?[..] == b"A";
-        let value = reply::bytes(more.next()?)?;
-        let Some(Some(job)) = jobs.get_mut(at) else {
-            continue;
-        };
-        if is_args {
-            job.args = body::read_args(&value)?;
-        } else {
-            job.progress = Some(value);
+        let progress = reply::bytes(more.next()?)?;
+        if let Some(Some(job)) = jobs.get_mut(at) {
+            job.progress = Some(progress);
         }
     }
     let given = reply::list(values.next()?)?.into_iter().map(reply::size);
@@ -125,13 +119,17 @@ async fn bodies(store: &RedisStore, rows: &[u8]) -> Result<Vec<Value>> {
     Err(Error::corrupt("a claim with other rows than bodies"))
 }
 
-fn read_job(row: Row<'_>, body: Value) -> Result<ClaimedJob> {
+/// A job that was handed out, unless it is not there any more.
+async fn read_job(store: &RedisStore, row: Row<'_>, body: Value) -> Result<Option<ClaimedJob>> {
     let body = body::read(reply::bytes(body)?)?;
-    Ok(ClaimedJob {
+    let Some(args) = args_of(store, &row, body.args).await? else {
+        return Ok(None);
+    };
+    Ok(Some(ClaimedJob {
         id: row.id()?,
         kind: body.kind,
         queue: body.queue,
-        args: body.args.unwrap_or_default(),
+        args,
         attempt: row.attempt(),
         max_attempts: body.max_attempts,
         crashes: row.crashes(),
@@ -143,5 +141,23 @@ fn read_job(row: Row<'_>, body: Value) -> Result<ClaimedJob> {
         available_at: row.at(),
         claimed_at: row.claimed_at().unwrap_or_default(),
         token: row.token(body.number),
-    })
+    }))
+}
+
+/// The args of a job: those of its body, or those that lie by themselves; `None` when the job is not
+/// there any more.
+pub(super) async fn args_of(
+    store: &RedisStore,
+    row: &Row<'_>,
+    of_body: Option<Args>,
+) -> Result<Option<Args>> {
+    if of_body.is_some() {
+        return Ok(of_body);
+    }
+    let mut call = redis::cmd("HGET");
+    call.arg(store.server.key("args")).arg(row.id_bytes());
+    match store.server.read(call).await? {
+        Value::Nil => Ok(None),
+        large => body::read_args(&reply::bytes(large)?).map(Some),
+    }
 }

@@ -2,7 +2,7 @@
 
 use redis::{Cmd, Value};
 
-use super::{RedisStore, body, reply, row::Row};
+use super::{RedisStore, body, claim::args_of, reply, row::Row};
 use crate::{
     job::{AttemptError, JobDetail, JobId, JobSummary, State, attempt::Failure},
     page::{Cursor, LOOK_BUDGET, MAX_LIMIT, Page},
@@ -14,7 +14,7 @@ const LOOKS: usize = 1000;
 const TELLS: usize = 128;
 
 /// Most jobs of one step that tells all about them.
-const DETAILS: usize = 64;
+const DETAILS: usize = 32;
 
 /// Numbers of jobs stay far below.
 const NEWEST: u64 = 1 << 48;
@@ -28,13 +28,13 @@ pub(super) async fn get(store: &RedisStore, ids: &[JobId]) -> Result<Vec<Option<
             call.arg(&id.as_bytes()[..]);
         }
         for job in reply::list(store.server.read(call).await?)? {
-            found.push(read_detail(job)?);
+            found.push(read_detail(store, job).await?);
         }
     }
     Ok(found)
 }
 
-fn read_detail(job: Value) -> Result<Option<JobDetail>> {
+async fn read_detail(store: &RedisStore, job: Value) -> Result<Option<JobDetail>> {
     let mut values = reply::Values::of(job)?;
     if values.is_empty() {
         return Ok(None);
@@ -45,13 +45,10 @@ fn read_detail(job: Value) -> Result<Option<JobDetail>> {
     let errors = reply::list(values.next()?)?.into_iter().map(read_error);
     let errors: Vec<AttemptError> = errors.collect::<Result<_>>()?;
     let (of, replayed_as) = (values.next()?, values.next()?);
-    let large = reply::some(values.next()?)?;
     let (timeout, backoff) = (body.timeout, body.backoff);
     let (unique, trace) = (body.unique.take(), body.trace.take());
-    let args = match (body.args.take(), large) {
-        (Some(args), _) => args,
-        (None, Some(large)) => body::read_args(&large)?,
-        (None, None) => return Err(Error::corrupt("a job without its args")),
+    let Some(args) = args_of(store, &row, body.args.take()).await? else {
+        return Ok(None);
     };
     let (progress, result) = (reply::some(values.next()?)?, reply::some(values.next()?)?);
     let cancel = reply::some(values.next()?)?;

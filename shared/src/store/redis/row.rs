@@ -49,7 +49,11 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn id(&self) -> Result<JobId> {
-        read_id(&self.0[..16])
+        read_id(self.id_bytes())
+    }
+
+    pub(super) fn id_bytes(&self) -> &'a [u8] {
+        &self.0[..16]
     }
 
     pub(super) fn state(&self) -> Result<State> {
