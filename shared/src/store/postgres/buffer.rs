@@ -5,8 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::{
     database::{Database, only},
-    row::{count, get, integer},
-    schedule::text,
+    row::{count, get, integer, utf8},
 };
 use crate::{
     job::{JobId, name::Label},
@@ -113,7 +112,7 @@ fn receipt(row: &PgRow) -> Result<Receipt> {
     let fate = match get(row, 2)? {
         None => None,
         Some(DELIVERED) => Some(Fate::Delivered),
-        Some(REFUSED) => Some(Fate::Refused(text(row, 3)?.unwrap_or_default())),
+        Some(REFUSED) => Some(Fate::Refused(utf8(row, 3)?.unwrap_or_default())),
         Some(other) => return Err(Error::corrupt(format!("{other} is no fate of an entry"))),
     };
     Ok(Receipt {
@@ -137,9 +136,9 @@ fn destination(row: &PgRow) -> Result<DestinationRecord> {
         name: get(row, 0)?,
         waiting: count(row, 1)?,
         oldest_at: get(row, 2)?,
-        disabled: disabled_at.zip(text(row, 4)?),
+        disabled: disabled_at.zip(utf8(row, 4)?),
         succeeded_at: get(row, 5)?,
-        failed: failed_at.zip(text(row, 7)?),
+        failed: failed_at.zip(utf8(row, 7)?),
     })
 }
 

@@ -6,7 +6,7 @@ use super::{
     PostgresStore,
     database::{Database, only},
     enqueue::{self, Body},
-    row::{get, integer},
+    row::{get, integer, utf8},
 };
 use crate::{
     job::{JobId, State, name::Label},
@@ -135,7 +135,7 @@ fn record(row: &PgRow) -> Result<ScheduleRecord> {
     let (fired_at, fired_job): (Option<_>, Option<_>) = (get(row, 5)?, get(row, 6)?);
     Ok(ScheduleRecord {
         name: get(row, 0)?,
-        definition: text(row, 1)?.unwrap_or_default(),
+        definition: utf8(row, 1)?.unwrap_or_default(),
         cursor: get(row, 2)?,
         fired: fired_at.zip(fired_job),
         held: get(row, 7)?,
@@ -149,7 +149,7 @@ fn tick(row: &PgRow) -> Result<Tick> {
     let status = match (get(row, 1)?, job) {
         (FIRED, Some(job)) => TickStatus::Fired(job),
         (HELD, _) => TickStatus::Held,
-        (SKIPPED, _) => TickStatus::Skipped(text(row, 3)?.unwrap_or_default()),
+        (SKIPPED, _) => TickStatus::Skipped(utf8(row, 3)?.unwrap_or_default()),
         (other, _) => return Err(Error::corrupt(format!("{other} is no status of a tick"))),
     };
     Ok(Tick {
@@ -157,11 +157,4 @@ fn tick(row: &PgRow) -> Result<Tick> {
         status,
         recorded_at: get(row, 4)?,
     })
-}
-
-/// The text in a column that keeps it as bytes, because it may hold a NUL.
-pub(super) fn text(row: &PgRow, column: usize) -> Result<Option<String>> {
-    let bytes: Option<Vec<u8>> = get(row, column)?;
-    let text = bytes.map(String::from_utf8).transpose();
-    text.map_err(|error| Error::corrupt(format!("a text is no UTF-8: {error}")))
 }
