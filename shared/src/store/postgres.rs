@@ -135,9 +135,8 @@ impl PostgresStore {
     ///
     /// # Errors
     /// `Invalid` when a job is out of range: nothing was enqueued and the transaction may go on.
-    /// `Unavailable` when the
-    /// transaction must be made again from its beginning: it lost a race, or the server is away.
-    /// Whatever the server has refused, the transaction can only be rolled back.
+    /// `Unavailable` when the transaction must be made again from its beginning: it lost a race, or
+    /// the server is away. Whatever the server has refused, the transaction can only be rolled back.
     ///
     /// # Cancel safety
     /// None: a transaction in which this was dropped is to be rolled back.
