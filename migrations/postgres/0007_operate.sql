@@ -277,14 +277,17 @@ begin
   end loop;
 end $$;
 
--- Everything known about jobs. Volatile for the reason that held is.
+-- Everything known about jobs: first what a list shows of them, but for the error, which is the last
+-- of all. Volatile for the reason that held is.
 create function windlass.details(p_ids uuid[])
 returns table (
   id uuid, kind text, queue text, priority smallint, max_attempts smallint,
-  accepted_at timestamptz, state smallint, attempt smallint, crashes smallint, due_at timestamptz,
-  claimed_at timestamptz, ended_at timestamptz, replayed_as uuid, args bytea, opts text,
-  result bytea, worker_id bigint, progress bytea, cancel_at timestamptz, cancel_reason text,
-  error_attempts smallint[], error_ats timestamptz[], error_workers bigint[], error_failures text[]
+  accepted_at timestamptz, tags text[], replay_of uuid,
+  state smallint, attempt smallint, crashes smallint, due_at timestamptz, claimed_at timestamptz,
+  ended_at timestamptz, replayed_as uuid,
+  args bytea, opts text, result bytea, worker_id bigint, progress bytea, cancel_at timestamptz,
+  cancel_reason text, error_attempts smallint[], error_ats timestamptz[], error_workers bigint[],
+  error_failures text[]
 )
 language plpgsql rows 10
 set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
@@ -293,9 +296,13 @@ set plan_cache_mode = force_generic_plan as $$
 begin
   return query
   select j.id, j.kind, q.name, j.priority, j.max_attempts, j.accepted_at,
+      case when j.opts ? 'tags'
+        then array(select jsonb_array_elements_text(j.opts -> 'tags')) end,
+      (j.opts ->> 'replay_of')::uuid,
       s.state, s.attempt, s.crashes,
       case when s.due_at = '-infinity' then j.accepted_at else s.due_at end,
-      s.claimed_at, s.ended_at, s.replayed_as, j.args, j.opts::text, s.result, s.worker_id,
+      s.claimed_at, s.ended_at, s.replayed_as,
+      j.args, j.opts::text, s.result, s.worker_id,
       (select p.body from windlass.progress p where p.id = s.id),
       c.at, c.reason, e.attempts, e.ats, e.workers, e.failures
     from windlass.standing(p_ids) s
