@@ -316,56 +316,52 @@ begin
         from windlass.attempt_error x where x.id = s.id) e on true;
 end $$;
 
--- The ids of a list, newest first and below an id, at most so many; which list is the function's
--- name. Batches overlap, so a few are read and what lies below the first that was not is left for
--- the next call: answers fewer ids than asked then, but at least one unless the list has ended.
-
-create function windlass.list_available(p_below uuid, p_limit integer, p_queues integer[])
-returns setof uuid
-language plpgsql stable rows 100
+-- Where jobs stand together: the batches that reach below an id, those with the newest ids first, at
+-- most so many. Chunks of available jobs (p_state 2), of some queues or of all, or what was completed
+-- in bulk (5).
+create function windlass.batches(
+  p_state integer, p_below uuid, p_limit integer, p_queues integer[]
+) returns table (max_id uuid, ids uuid[])
+language plpgsql stable rows 16
 set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
-declare v_rows integer := 16; v_floor uuid; v_found integer;
 begin
-  loop
-    select r.max_id into v_floor from windlass.ready r
+  if p_state = 2 then
+    return query select r.max_id, r.ids from windlass.ready r
       where r.min_id < p_below and (p_queues is null or r.queue_id = any (p_queues))
-      order by r.max_id desc, r.min_id desc offset v_rows limit 1;
-    return query
-    select x.id from (
-        select unnest(b.ids) as id from (
-          select r.ids from windlass.ready r
-            where r.min_id < p_below and (p_queues is null or r.queue_id = any (p_queues))
-            order by r.max_id desc, r.min_id desc limit v_rows) b) x
-      where x.id < p_below and (v_floor is null or x.id > v_floor)
-      order by x.id desc limit p_limit;
-    get diagnostics v_found = row_count;
-    exit when v_found > 0 or v_floor is null;
-    v_rows := v_rows * 4;
-  end loop;
+      order by r.max_id desc, r.min_id desc limit p_limit;
+  else
+    return query select f.max_id, f.ids from windlass.finished_batch f where f.min_id < p_below
+      order by f.max_id desc, f.min_id desc limit p_limit;
+  end if;
 end $$;
 
-create function windlass.list_finished(p_below uuid, p_limit integer)
-returns setof uuid
-language plpgsql stable rows 100
-set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
-declare v_rows integer := 4; v_floor uuid; v_found integer;
+-- The ids of jobs that stand together, newest first and below an id, at most so many. Batches
+-- overlap, so a few are read and what lies below the first that was not is left for the next call:
+-- answers fewer ids than asked then, but at least one unless the list has ended.
+create function windlass.list_bulk(
+  p_state integer, p_below uuid, p_limit integer, p_queues integer[] default null
+) returns setof uuid
+language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp as $$
+declare
+  -- About a thousand ids.
+  v_rows integer := case p_state when 2 then 16 else 4 end;
+  v_floor uuid; v_found integer;
 begin
   loop
-    select f.max_id into v_floor from windlass.finished_batch f where f.min_id < p_below
-      order by f.max_id desc, f.min_id desc offset v_rows limit 1;
+    select b.max_id into v_floor
+      from windlass.batches(p_state, p_below, v_rows + 1, p_queues) b offset v_rows;
     return query
-    select x.id from (
-        select unnest(b.ids) as id from (
-          select f.ids from windlass.finished_batch f where f.min_id < p_below
-            order by f.max_id desc, f.min_id desc limit v_rows) b) x
-      where x.id < p_below and (v_floor is null or x.id > v_floor)
-      order by x.id desc limit p_limit;
+    select u.id
+      from windlass.batches(p_state, p_below, v_rows, p_queues) b cross join unnest(b.ids) u(id)
+      where u.id < p_below and (v_floor is null or u.id > v_floor)
+      order by u.id desc limit p_limit;
     get diagnostics v_found = row_count;
     exit when v_found > 0 or v_floor is null;
     v_rows := v_rows * 4;
   end loop;
 end $$;
 
+-- The ids of running jobs, as list_bulk.
 create function windlass.list_running(p_below uuid, p_limit integer) returns setof uuid
 language sql stable rows 100 set search_path = pg_catalog, pg_temp as $$
   select u.id from windlass.lease l cross join lateral unnest(l.ids) with ordinality u(id, o)
