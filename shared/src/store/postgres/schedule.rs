@@ -5,14 +5,13 @@ use sqlx::postgres::PgRow;
 use super::{
     PostgresStore,
     database::{Database, only},
-    enqueue::{self, Body},
-    row::{get, integer, utf8},
+    enqueue::{self, Each},
+    row::{get, integer, state, utf8},
 };
 use crate::{
-    job::{JobId, State, name::Label},
+    job::{JobId, name::Label},
     store::{
-        Error, Hint, PutSchedule, RecordTick, Result, ScheduleRecord, Tick, TickDecision,
-        TickStatus,
+        Error, PutSchedule, RecordTick, Result, ScheduleRecord, Tick, TickDecision, TickStatus,
     },
 };
 
@@ -74,46 +73,25 @@ pub(super) async fn record_tick(store: &PostgresStore, params: RecordTick) -> Re
         decision,
     } = params;
     let (status, reason, job) = match decision {
-        TickDecision::Fire(job) => {
-            enqueue::check(store, std::slice::from_ref(&*job)).await?;
-            (FIRED, None, Some(Body::of(&job, None)))
-        }
+        TickDecision::Fire(job) => (FIRED, None, Some(*job)),
         TickDecision::Hold => (HELD, None, None),
         TickDecision::Skip(reason) => (SKIPPED, Some(reason.into_bytes()), None),
     };
+    enqueue::check(store, job.as_slice()).await?;
+    let each = Each::of(job.as_slice());
     let database = &store.database;
     let rows = database.write(TICK_RECORD, |call| {
-        let job = job.as_ref();
-        call.bind(database.now())
-            .bind(schedule.clone())
-            .bind(at)
-            .bind(status)
-            .bind(reason.clone())
-            .bind(job.map(|job| job.id))
-            .bind(job.map(|job| job.queue.clone()))
-            .bind(job.map(|job| job.priority))
-            .bind(job.map(|job| job.max_attempts))
-            .bind(job.and_then(|job| job.run_at))
-            .bind(job.and_then(|job| job.delay_us))
-            .bind(job.map(|job| job.kind.clone()))
-            .bind(job.map(|job| job.args.clone()))
-            .bind(job.and_then(|job| job.opts.clone()))
+        let call = call.bind(database.now()).bind(schedule.clone()).bind(at);
+        each.bind(call.bind(status).bind(reason.clone()))
     });
     let rows = rows.await?;
     let row = rows.first().ok_or_else(|| unknown(&schedule))?;
-    if let Some(job) = job {
-        give_hint(store, job, get(row, 5)?);
+    // Of a job that was not accepted, the answer is no state.
+    let accepted: Option<i16> = get(row, 5)?;
+    if let (Some(job), Some(Ok(became))) = (&job, accepted.map(state)) {
+        enqueue::tell(store, job.queue.as_str(), became);
     }
     tick(row)
-}
-
-/// Tells of a job that was accepted; other answers of `windlass.accept_one` are no states.
-fn give_hint(store: &PostgresStore, job: Body, accepted: Option<i16>) {
-    match accepted.and_then(|number| super::row::state(number).ok()) {
-        Some(State::Available) => store.hint(Hint::Available(job.queue)),
-        Some(State::Scheduled) => store.hint(Hint::Scheduled),
-        _ => {}
-    }
 }
 
 /// See [`crate::store::ScheduleStore::ticks`].
