@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod enqueue_args;
 mod enqueue_sql;
 mod enqueue_tx;
 mod ladder;
