@@ -56,7 +56,7 @@ mod worker;
 
 use async_trait::async_trait;
 use sqlx::Connection;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
@@ -83,7 +83,6 @@ pub use sqlx;
 const NOW: &str = include_str!("postgres/sql/now.sql");
 
 /// A store on a PostgreSQL server.
-#[derive(Debug)]
 pub struct PostgresStore {
     database: Database,
     waker: Waker,
@@ -91,6 +90,15 @@ pub struct PostgresStore {
     folding: duty::Pace,
     maintaining: duty::Pace,
     gather: gather::Gather,
+}
+
+impl fmt::Debug for PostgresStore {
+    /// Without what the driver was told, which prints passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PostgresStore {
