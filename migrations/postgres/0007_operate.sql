@@ -75,9 +75,9 @@ begin
         where x.id = s.id order by x.no desc limit 1) e on true;
 end $$;
 
--- Takes a job out of ready, in which it is, by a caller that holds the queue's lock; answers what
--- its row said beside.
-create function windlass.take_ready(p_id uuid, out o_attempt smallint, out o_crashes smallint)
+-- Takes a job out of ready, in which it is, by a caller that holds the queue's lock; answers the
+-- token of the settle that put it there.
+create function windlass.take_ready(p_id uuid, out o_worker bigint, out o_claim bigint)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare r record; v_at integer;
 begin
@@ -93,8 +93,8 @@ begin
     values (r.queue_id, r.lane, r.xid, r.no, array_remove(r.ids, p_id), r.min_id, r.max_id,
       r.available_at, r.put_off);
   end if;
-  o_attempt := r.attempt;
-  o_crashes := r.crashes;
+  o_worker := r.settled_worker;
+  o_claim := r.settled_claim;
 end $$;
 
 -- Locks the queues of jobs against claims, in the order in which claims lock them.
@@ -118,8 +118,8 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_verdicts smallint[] := '{}'; v_verdict smallint;
-  v_id uuid; s record; h windlass.hold; v_lease windlass.lease;
-  v_settled_worker bigint; v_settled_claim bigint;
+  v_id uuid; s record; v_lease windlass.lease; v_settled_worker bigint; v_settled_claim bigint;
+  v_queue integer; v_kind text; v_key text;
 begin
   perform windlass.lock_queues_of(p_ids);
   foreach v_id in array p_ids loop
@@ -143,14 +143,9 @@ begin
         v_verdict := -3;
         exit;
       end if;
-      h := null;
-      v_settled_worker := null;
-      v_settled_claim := null;
       if s.state = 2 then
-        select x.settled_worker, x.settled_claim into v_settled_worker, v_settled_claim
-          from windlass.ready x
-          where x.max_id >= v_id and x.min_id <= v_id and v_id = any (x.ids) limit 1;
-        perform windlass.take_ready(v_id);
+        select x.o_worker, x.o_claim into v_settled_worker, v_settled_claim
+          from windlass.take_ready(v_id) x;
       else
         delete from windlass.scheduled x where x.id = v_id
           returning x.settled_worker, x.settled_claim into v_settled_worker, v_settled_claim;
@@ -159,20 +154,20 @@ begin
       end if;
       select j.queue_id, j.kind,
           case when j.opts -> 'unique' ->> 'policy' <> 'window' then j.opts -> 'unique' ->> 'key' end
-        into h.queue_id, h.kind, h.unique_key
+        into v_queue, v_kind, v_key
         from windlass.job j where j.id = v_id;
-      if h.unique_key is not null then
+      if v_key is not null then
         delete from windlass.unique_key k
-          where k.queue_id = h.queue_id and k.kind = h.kind collate "C"
-            and k.key = h.unique_key collate "C" and k.holder = v_id and k.expires_at is null;
+          where k.queue_id = v_queue and k.kind = v_kind collate "C"
+            and k.key = v_key collate "C" and k.holder = v_id and k.expires_at is null;
       end if;
       insert into windlass.cancel_request (id, at, reason) values (v_id, v_now, p_reason)
         on conflict (id) do nothing;
       insert into windlass.ended (id, queue_id, state, attempt, crashes, settled_worker,
         settled_claim, ended_at)
-      values (v_id, h.queue_id, 6, s.attempt, s.crashes, v_settled_worker, v_settled_claim, v_now);
+      values (v_id, v_queue, 6, s.attempt, s.crashes, v_settled_worker, v_settled_claim, v_now);
       insert into windlass.delta (queue_id, state, n)
-      values (h.queue_id, s.state, -1), (h.queue_id, 6, 1);
+      values (v_queue, s.state, -1), (v_queue, 6, 1);
       v_verdict := -2;
       exit;
     end loop;
