@@ -9,6 +9,7 @@
 //! is committed.
 
 use sqlx::{PgConnection, postgres::PgRow};
+use std::sync::Arc;
 
 use super::{
     NOW, PostgresStore,
@@ -33,18 +34,19 @@ pub(super) async fn enqueue(store: &PostgresStore, jobs: Vec<NewJob>) -> Result<
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
+    let jobs = Arc::new(jobs);
     let answer = if jobs.len() > gather::SMALL {
         accept(store, &jobs).await?
     } else {
-        let make = |jobs: Vec<NewJob>| async move { accept(store, &jobs).await };
-        store.gather.enqueue(jobs.clone(), make).await?
+        let make = |jobs: Arc<Vec<NewJob>>| async move { accept(store, &jobs).await };
+        store.gather.enqueue(&jobs, make).await?
     };
     let mut told = None;
     for (job, enqueued) in jobs.iter().zip(&answer) {
         if let Enqueued::New(became) = *enqueued
             && told.replace((&job.queue, became)) != Some((&job.queue, became))
         {
-            tell(store, job.queue.as_str(), became);
+            tell(store, &job.queue, became);
         }
     }
     Ok(answer)
@@ -287,10 +289,9 @@ impl<'j> Each<'j> {
 }
 
 /// Hints at a job that was accepted.
-pub(super) fn tell(store: &PostgresStore, queue: &str, became: State) {
-    if became == State::Scheduled {
-        store.hint(Hint::Scheduled);
-    } else if let Ok(queue) = QueueName::new(queue) {
-        store.hint(Hint::Available(queue));
-    }
+pub(super) fn tell(store: &PostgresStore, queue: &QueueName, became: State) {
+    store.hint(match became {
+        State::Scheduled => Hint::Scheduled,
+        _ => Hint::Available(queue.clone()),
+    });
 }

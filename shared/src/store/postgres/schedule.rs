@@ -32,8 +32,8 @@ const SKIPPED: i16 = 3;
 pub(super) async fn put(database: &Database, params: PutSchedule) -> Result<ScheduleRecord> {
     let rows = database.write(SCHEDULE_PUT, |call| {
         call.bind(database.now())
-            .bind(params.name.clone())
-            .bind(params.definition.clone().into_bytes())
+            .bind(&params.name)
+            .bind(params.definition.as_bytes())
             .bind(params.rewind)
     });
     record(&only(rows.await?)?)
@@ -41,7 +41,7 @@ pub(super) async fn put(database: &Database, params: PutSchedule) -> Result<Sche
 
 /// See [`crate::store::ScheduleStore::remove_schedule`].
 pub(super) async fn remove(database: &Database, name: Label) -> Result<()> {
-    let rows = database.write(SCHEDULE_REMOVE, |call| call.bind(name.clone()));
+    let rows = database.write(SCHEDULE_REMOVE, |call| call.bind(&name));
     rows.await.map(drop)
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn set_paused(database: &Database, name: Label, paused: bool) -
     } else {
         SCHEDULE_RESUME
     };
-    let rows = database.write(sql, |call| call.bind(database.now()).bind(name.clone()));
+    let rows = database.write(sql, |call| call.bind(database.now()).bind(&name));
     match rows.await?.first() {
         Some(_) => Ok(()),
         None => Err(unknown(&name)),
@@ -75,30 +75,29 @@ pub(super) async fn record_tick(store: &PostgresStore, params: RecordTick) -> Re
     let (status, reason, job) = match decision {
         TickDecision::Fire(job) => (FIRED, None, Some(*job)),
         TickDecision::Hold => (HELD, None, None),
-        TickDecision::Skip(reason) => (SKIPPED, Some(reason.into_bytes()), None),
+        TickDecision::Skip(reason) => (SKIPPED, Some(reason), None),
     };
     enqueue::check(store, job.as_slice()).await?;
     let each = Each::of(job.as_slice());
     let database = &store.database;
     let rows = database.write(TICK_RECORD, |call| {
-        let call = call.bind(database.now()).bind(schedule.clone()).bind(at);
-        each.bind(call.bind(status).bind(reason.clone()))
+        let call = call.bind(database.now()).bind(&schedule).bind(at);
+        let reason = reason.as_ref().map(String::as_bytes);
+        each.bind(call.bind(status).bind(reason))
     });
     let rows = rows.await?;
     let row = rows.first().ok_or_else(|| unknown(&schedule))?;
     // Of a job that was not accepted, the answer is no state.
     let accepted: Option<i16> = get(row, 5)?;
     if let (Some(job), Some(Ok(became))) = (&job, accepted.map(state)) {
-        enqueue::tell(store, job.queue.as_str(), became);
+        enqueue::tell(store, &job.queue, became);
     }
     tick(row)
 }
 
 /// See [`crate::store::ScheduleStore::ticks`].
 pub(super) async fn ticks(database: &Database, name: Label, limit: usize) -> Result<Vec<Tick>> {
-    let rows = database.read(TICK_LIST, |call| {
-        call.bind(name.clone()).bind(integer(limit))
-    });
+    let rows = database.read(TICK_LIST, |call| call.bind(&name).bind(integer(limit)));
     rows.await?.iter().map(tick).collect()
 }
 
