@@ -12,8 +12,8 @@
 //!
 //! # One statement a call
 //!
-//! Every call is one statement, mostly one of the functions of the schema: one round trip, one
-//! transaction, and nothing that a pooler between us and the server could tear apart
+//! What a call changes, one statement changes, mostly one of the functions of the schema: one round
+//! trip, one transaction, and nothing that a pooler between us and the server could tear apart
 //! ([`database`]).
 //!
 //! # Wake-up
