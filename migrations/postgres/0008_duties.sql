@@ -152,7 +152,7 @@ begin
   delete from windlass.unique_key k where (k.queue_id, k.kind, k.key) in (
     select x.queue_id, x.kind, x.key from windlass.unique_key x where x.expires_at <= v_now
       order by x.expires_at limit p_limit for update skip locked);
-  o_more := windlass.prune_beside(v_now, p_loose, p_limit)
+  o_more := windlass.prune_beside(p_loose, p_limit)
     or exists (select from windlass.finished_batch x where x.ended_at <= p_completed)
     or exists (select from windlass.ended e where e.state = 5 and e.ended_at <= p_completed)
     or exists (select from windlass.ended e where e.state = 6 and e.ended_at <= p_cancelled)

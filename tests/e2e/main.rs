@@ -17,6 +17,7 @@ mod dst_table;
 mod graceful_stop;
 mod leader_takeover;
 mod main_job;
+mod password;
 mod publish;
 mod reload;
 mod two_processes;

@@ -1,9 +1,10 @@
 //! What is PostgreSQL's alone: the ladder on a server, the way in, databases of one's own, hints
 //! from process to process, a server and connections that die, poolers, partitions, the marks step
-//! by step, enqueueing in the caller's transaction, rights.
+//! by step, enqueueing in the caller's transaction, rights, the statements.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod enqueue_args;
 mod enqueue_sql;
 mod enqueue_tx;
 mod ladder;
@@ -13,6 +14,7 @@ mod partitions;
 mod place;
 mod poolers;
 mod rights;
+mod statements;
 mod steps;
 mod wake;
 mod way_in;

@@ -12,8 +12,8 @@
 //!
 //! # One statement a call
 //!
-//! Every call is one statement, mostly one of the functions of the schema: one round trip, one
-//! transaction, and nothing that a pooler between us and the server could tear apart
+//! What a call changes, one statement changes, mostly one of the functions of the schema: one round
+//! trip, one transaction, and nothing that a pooler between us and the server could tear apart
 //! ([`database`]).
 //!
 //! # Wake-up
@@ -56,7 +56,7 @@ mod worker;
 
 use async_trait::async_trait;
 use sqlx::Connection;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
@@ -83,7 +83,6 @@ pub use sqlx;
 const NOW: &str = include_str!("postgres/sql/now.sql");
 
 /// A store on a PostgreSQL server.
-#[derive(Debug)]
 pub struct PostgresStore {
     database: Database,
     waker: Waker,
@@ -91,6 +90,15 @@ pub struct PostgresStore {
     folding: duty::Pace,
     maintaining: duty::Pace,
     gather: gather::Gather,
+}
+
+impl fmt::Debug for PostgresStore {
+    /// Without what the driver was told, which prints passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PostgresStore {
@@ -135,9 +143,8 @@ impl PostgresStore {
     ///
     /// # Errors
     /// `Invalid` when a job is out of range: nothing was enqueued and the transaction may go on.
-    /// `Unavailable` when the
-    /// transaction must be made again from its beginning: it lost a race, or the server is away.
-    /// Whatever the server has refused, the transaction can only be rolled back.
+    /// `Unavailable` when the transaction must be made again from its beginning: it lost a race, or
+    /// the server is away. Whatever the server has refused, the transaction can only be rolled back.
     ///
     /// # Cancel safety
     /// None: a transaction in which this was dropped is to be rolled back.
