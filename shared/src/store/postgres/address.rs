@@ -1,7 +1,10 @@
 //! The address of a server and a database on it: what may stand in it, and what the driver makes
 //! of it.
 
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 use std::{fmt, net::IpAddr, ops::RangeInclusive, str::FromStr};
 use url::Url;
 
@@ -174,8 +177,10 @@ impl Address {
         } else {
             options.application_name("windlass")
         };
-        // Poolers refuse what they do not know, and no statement writes real numbers as text.
-        Ok(options.extra_float_digits(None))
+        // Poolers refuse what they do not know, and no statement writes real numbers as text. A
+        // driver that asks whether a line would be logged, and is told no, has the next line of ours
+        // dropped (https://github.com/tokio-rs/tracing/issues/2519), so it logs nothing.
+        Ok(options.extra_float_digits(None).disable_statement_logging())
     }
 
     /// Where the server listens, for people.
