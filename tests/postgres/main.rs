@@ -1,11 +1,12 @@
 //! What is PostgreSQL's alone: the ladder on a server, the way in, databases of one's own, hints
-//! from process to process, a server and connections that die, poolers, partitions, the marks step
+//! from process to process, what a job may cost, a server and connections that die, faults of one that lives, replicas, poolers, partitions, the marks step
 //! by step, enqueueing in the caller's transaction, rights.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod enqueue_sql;
 mod enqueue_tx;
+mod faults;
 mod ladder;
 mod marks;
 mod outages;

@@ -4,8 +4,8 @@ use shared::{
     clock::{Clock, Timestamp},
     job::{State, outcome::Ending},
     store::{
-        ClaimParams, DutyStore, JobStore, PruneParams, QueueStore, RescueParams, Retention,
-        Settled, WorkStore,
+        ClaimParams, DutyStore, Error, JobStore, PruneParams, QueueStore, RescueParams, Retention,
+        Settled, Store, WorkStore,
         postgres::{
             PostgresStore,
             admin::Scratch,
@@ -162,6 +162,35 @@ async fn run_a_job(url: &str) -> shared::store::Result<()> {
     assert!(Clock::system().now() > Timestamp::default());
     store.queues().await?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_named_with_where_the_grants_are() {
+    let place = Place::new().await;
+    let grants = "grant usage on schema windlass to ROLE; grant select on windlass.migration, \
+                  windlass.queue to ROLE";
+    let url = role(&place, grants).await;
+    let store = PostgresStore::open(&url.parse().unwrap(), Clock::system()).await;
+    let store = store.unwrap();
+    let enqueued = store.enqueue(vec![make::job()]).await;
+    let registered = store
+        .register(worker_info("hand"), Duration::from_mins(1))
+        .await;
+    store.close().await;
+    drop_role(&place).await;
+    for (refused, missing) in [
+        (enqueued.err(), "for function accept_groups"),
+        (registered.err(), "for table worker"),
+    ] {
+        let Some(Error::Invalid(refused)) = refused else {
+            panic!("{missing}: {refused:?}");
+        };
+        let told = refused.to_string();
+        let expected =
+            format!("the rights that are needed: permission denied {missing}; the grants");
+        assert!(told.contains(&expected), "{told}");
+    }
+    assert_eq!(place.counted("default", State::Available).await, 0);
 }
 
 #[tokio::test]

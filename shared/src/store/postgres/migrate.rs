@@ -167,11 +167,7 @@ fn stuck(migration: &Migration, message: &str) -> String {
 
 /// Whether the server may take the same later: lost races, no room, locks, being shut down.
 fn temporary(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
-    let code = source
-        .downcast_ref::<sqlx::Error>()
-        .and_then(sqlx::Error::as_database_error)
-        .and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| {
+    error::state(source).is_some_and(|code| {
         ["40", "53", "55", "57"]
             .iter()
             .any(|class| code.starts_with(class))
