@@ -13,6 +13,7 @@ mod outages;
 mod partitions;
 mod place;
 mod poolers;
+mod replica;
 mod rights;
 mod steps;
 mod wake;
