@@ -8,6 +8,7 @@ mod enqueue_sql;
 mod enqueue_tx;
 mod faults;
 mod ladder;
+mod limits;
 mod marks;
 mod outages;
 mod partitions;
