@@ -492,7 +492,7 @@ mod tests {
         }
         let url = read("postgres://u@h/d").with_password(&password);
         let url = url.options().unwrap();
-        let url = sqlx::ConnectOptions::to_url_lossy(&url);
+        let url = ConnectOptions::to_url_lossy(&url);
         assert_eq!(url.password(), Some("p%40s%2Fs%3A%23%25"));
     }
 }

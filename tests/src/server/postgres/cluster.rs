@@ -39,7 +39,11 @@ impl Cluster {
             .arg("-a")
             .args([&other.data, &self.data])
             .status();
-        assert!(copy.unwrap().success(), "{:?} is copied", other.data);
+        assert!(
+            copy.unwrap().success(),
+            "{} is copied",
+            other.data.display()
+        );
         fs::copy(other.password_file(), self.password_file()).unwrap();
         let word = fs::read_to_string(self.password_file()).unwrap();
         let settings = self.data.join("postgresql.auto.conf");

@@ -18,7 +18,8 @@ const NAMED: &str = "WINDLASS_TEST_POSTGRES_PROGRAMS";
 /// When there is none and none can be installed, with what to install.
 pub(super) fn directory() -> PathBuf {
     if let Some(named) = named() {
-        assert!(has_programs(&named), "{NAMED} names no programs: {named:?}");
+        let is_right = has_programs(&named);
+        assert!(is_right, "{NAMED} names no programs: {}", named.display());
         return named;
     }
     if let Some(found) = find() {
