@@ -206,6 +206,8 @@ async fn the_examples_of_the_document_run() {
         let example = example.replace("shop", place.database.name());
         ran.push((run(&mut owner, &example).await, example));
     }
+    let word = format!("alter role {} password 'word'", place.database.name());
+    run(&mut owner, &word).await.unwrap();
     let mut app = PgConnection::connect(&as_role(&place.database))
         .await
         .unwrap();
