@@ -131,7 +131,7 @@ async fn a_timeout_that_is_set_for_the_user_undoes_the_call_and_is_named() {
     for setting in ["statement_timeout", "lock_timeout"] {
         let database = database().await;
         let mut holder = beside(&database).await;
-        set(&mut holder, &database, &format!("set {setting} = '500ms'")).await;
+        set(&mut holder, &database, &format!("set {setting} = '1s'")).await;
         let scene = Scene::on(database.url()).await;
         let hold = "begin; lock table windlass.job, windlass.ready, windlass.lease";
         holder.run(hold).await.unwrap();
@@ -289,7 +289,7 @@ async fn connections_that_the_server_ends_for_being_idle_cost_no_call() {
         "idle_session_timeout",
         "idle_in_transaction_session_timeout",
     ] {
-        let set_it = format!("set {setting} = '200ms'");
+        let set_it = format!("set {setting} = '500ms'");
         set(&mut admin, &database, &set_it).await;
     }
     let store = open(database.url(), Clock::system()).await.unwrap();
