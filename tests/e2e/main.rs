@@ -1,4 +1,4 @@
-//! End to end: the real binary, real files, real signals. One story a file.
+//! End to end: the real binary, real files and servers, real signals. One story a file.
 //!
 //! A test waits for something the process says (a line of its log, an answer of its API, a call
 //! that reaches [`target`]), never for time to pass.

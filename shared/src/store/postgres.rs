@@ -29,6 +29,7 @@
 //! # Lists
 //!
 //! Ids are ordered by the time they were made, so lists run by id, and need no index of their own.
+//! A server that follows the first may answer them ([`replica`]).
 
 mod address;
 pub mod admin;
@@ -47,6 +48,7 @@ mod migrate;
 mod opts;
 mod queue;
 mod replay;
+mod replica;
 mod row;
 mod schedule;
 mod settle;
@@ -73,6 +75,7 @@ use crate::{
     page::Page,
 };
 use database::Database;
+use replica::Replica;
 use wake::Waker;
 
 pub use address::Address;
@@ -85,6 +88,7 @@ const NOW: &str = include_str!("postgres/sql/now.sql");
 /// A store on a PostgreSQL server.
 pub struct PostgresStore {
     database: Database,
+    replica: Option<Replica>,
     waker: Waker,
     memory: claim::Memory,
     folding: duty::Pace,
@@ -121,10 +125,14 @@ impl PostgresStore {
         let listen = address.listen_options().map_err(invalid)?;
         // One of them is the listener's.
         let connections = address.pool_max() - u32::from(listen.is_some());
+        let replica = address.replica_options().map_err(invalid)?;
+        let replica =
+            replica.map(|options| Replica::new(options, address.is_pooled(), clock.clone()));
         let database = Database::new(options, connections, address.is_pooled(), clock);
         Ok(Arc::new(Self {
             waker: Waker::new(database.clone(), listen),
             database,
+            replica,
             memory: claim::Memory::default(),
             folding: duty::Pace::default(),
             maintaining: duty::Pace::default(),
@@ -373,5 +381,8 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.waker.close().await;
         self.database.close().await;
+        if let Some(replica) = &self.replica {
+            replica.close().await;
+        }
     }
 }

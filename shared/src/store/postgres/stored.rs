@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::{
     PostgresStore,
+    database::Database,
     opts::Opts,
     row::{get as value, state},
 };
@@ -36,10 +37,10 @@ pub(super) async fn get(store: &PostgresStore, ids: Vec<JobId>) -> Result<Vec<Op
 
 /// What a list shows of jobs; of those that are unknown, nothing.
 pub(super) async fn summaries(
-    store: &PostgresStore,
+    database: &Database,
     ids: &[JobId],
 ) -> Result<HashMap<JobId, JobSummary>> {
-    let rows = store.database.read(SUMMARIES, |call| call.bind(ids));
+    let rows = database.read(SUMMARIES, |call| call.bind(ids));
     let rows = rows.await?;
     rows.iter()
         .map(|row| summary(row, last_error(row)?).map(|summary| (summary.id, summary)))
