@@ -8,10 +8,7 @@ use shared::{
     shutdown::Shutdown,
     store::{Capabilities, ClaimParams, Error, Wake, Want},
 };
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     engine::{Engine, Registration},
@@ -33,6 +30,7 @@ const UNHINTED: Duration = Duration::from_millis(20);
 pub(super) async fn run(engine: Arc<Engine>, shutdown: Shutdown) {
     tokio::select! {
         () = claim_for_ever(&engine) => {}
+        () = look_for_queues(&engine) => {}
         () = hand_back_stale(&engine) => {}
         () = shutdown.draining() => {}
     }
@@ -44,7 +42,6 @@ async fn claim_for_ever(engine: &Engine) {
         registration: None,
         number: 0,
         served: Served::new(&engine.settings.queues),
-        refreshed: None,
         patience: Patience::new("claim jobs"),
     };
     let mut hungry = true;
@@ -54,7 +51,6 @@ async fn claim_for_ever(engine: &Engine) {
         }
         let room = claimer.wait_for_room(hungry).await;
         let registration = claimer.wait_for_registration().await;
-        claimer.refresh_queues().await;
         hungry = claimer.claim(registration.worker, room).await;
     }
 }
@@ -65,8 +61,6 @@ struct Claimer<'a> {
     /// The number of the last claim of this registration.
     number: u64,
     served: Served,
-    /// When the store was last asked which queues there are.
-    refreshed: Option<Instant>,
     patience: Patience,
 }
 
@@ -75,7 +69,9 @@ impl Claimer<'_> {
     /// has answered, so that a claim whose answer was lost is found again.
     async fn claim(&mut self, worker: WorkerId, room: usize) -> bool {
         self.number += 1;
-        let wants = self.served.wants(self.number, room);
+        let wants = self
+            .served
+            .wants(&self.engine.queues.known().names, self.number, room);
         if wants.is_empty() {
             return false;
         }
@@ -165,32 +161,6 @@ impl Claimer<'_> {
         // The timeout is the poll: hints may be lost.
         drop(tokio::time::timeout(poll, self.engine.work.notified()).await);
     }
-
-    /// Learns which queues there are: when a hint named one that is not known, and now and then,
-    /// because another process's new queue comes without its name.
-    async fn refresh_queues(&mut self) {
-        let poll = self.engine.settings.poll;
-        let old = self.served.known.is_empty()
-            || self
-                .refreshed
-                .is_none_or(|refreshed| refreshed.elapsed() >= poll);
-        let changed = self.engine.queues_changed.swap(false, Ordering::AcqRel);
-        if !self.served.others || !(changed || old) {
-            return;
-        }
-        match self.engine.call(self.engine.store.queues()).await {
-            Ok(queues) => {
-                let names: Vec<QueueName> = queues.into_iter().map(|queue| queue.name).collect();
-                self.engine.know_queues(&names);
-                self.served.know(names);
-                self.refreshed = Some(Instant::now());
-            }
-            Err(error) => {
-                self.engine.queues_changed.store(true, Ordering::Release);
-                tokio::time::sleep(self.patience.failed(&error)).await;
-            }
-        }
-    }
 }
 
 /// How long to wait for a hint before looking for work.
@@ -199,6 +169,30 @@ fn poll(setting: Duration, store: Capabilities) -> Duration {
         setting.min(UNHINTED)
     } else {
         setting
+    }
+}
+
+/// Learns which queues there are, now and then and when a hint does not say which: beside the claims,
+/// which do not wait for it.
+async fn look_for_queues(engine: &Engine) {
+    if !engine.settings.queues.others {
+        return std::future::pending().await;
+    }
+    let mut patience = Patience::new("look for queues");
+    loop {
+        let before = Arc::clone(&engine.queues.known());
+        let wait = match engine.call(engine.store.queues()).await {
+            Ok(queues) => {
+                patience.succeeded();
+                let names = queues.into_iter().map(|queue| queue.name).collect();
+                if engine.queues.replace(&before, names) {
+                    engine.work.notify_one();
+                }
+                engine.settings.poll
+            }
+            Err(error) => patience.failed(&error),
+        };
+        drop(tokio::time::timeout(wait, engine.queues_changed.notified()).await);
     }
 }
 
@@ -217,7 +211,6 @@ async fn hand_back_stale(engine: &Engine) {
 struct Served {
     first: Vec<QueueName>,
     others: bool,
-    known: Vec<QueueName>,
 }
 
 impl Served {
@@ -225,28 +218,23 @@ impl Served {
         Self {
             first: queues.first.clone(),
             others: queues.others,
-            known: Vec::new(),
         }
     }
 
-    fn know(&mut self, names: Vec<QueueName>) {
-        self.known = names
-            .into_iter()
-            .filter(|name| !self.first.contains(name))
-            .collect();
-    }
-
-    /// The named queues in their order, then the others; each claim starts with another one of
-    /// these, so that a busy one does not keep the rest waiting.
-    fn wants(&self, number: u64, max: usize) -> Vec<Want> {
-        let turn = usize::try_from(number).unwrap_or(0) % self.known.len().max(1);
-        let (later, sooner) = self.known.split_at(turn);
-        let all = self.first.iter().chain(sooner).chain(later);
-        all.map(|queue| Want {
-            queue: queue.clone(),
-            max,
-        })
-        .collect()
+    /// The named queues in their order, then the others of those that are known; each claim starts
+    /// with another one of these, so that a busy one does not keep the rest waiting.
+    fn wants(&self, known: &[QueueName], number: u64, max: usize) -> Vec<Want> {
+        let known = if self.others { known } else { &[] };
+        let others: Vec<&QueueName> = known.iter().filter(|q| !self.first.contains(q)).collect();
+        let turn = usize::try_from(number).unwrap_or(0) % others.len().max(1);
+        let (later, sooner) = others.split_at(turn);
+        let all = self.first.iter().chain(sooner.iter().copied());
+        all.chain(later.iter().copied())
+            .map(|queue| Want {
+                queue: queue.clone(),
+                max,
+            })
+            .collect()
     }
 }
 
@@ -281,11 +269,11 @@ mod tests {
             first: vec![name("urgent")],
             others: true,
         };
-        let mut served = Served::new(&queues);
-        served.know(["a", "b", "urgent"].map(name).to_vec());
+        let served = Served::new(&queues);
+        let known = ["a", "b", "urgent"].map(name);
         let order = |number| -> Vec<String> {
             served
-                .wants(number, 1)
+                .wants(&known, number, 1)
                 .iter()
                 .map(|want| want.queue.to_string())
                 .collect()
