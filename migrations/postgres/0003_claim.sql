@@ -83,9 +83,9 @@ set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_expires timestamptz;
-  v_queues integer[] := '{}'; v_queue integer; v_full integer[];
+  v_queues integer[] := '{}'; v_queue integer;
   v_marks xid8[]; v_strag xid8[]; v_new xid8[]; v_last xid8;
-  v_snap pg_snapshot; v_xmax xid8; v_running xid8[]; v_keep boolean;
+  v_snap pg_snapshot; v_xmax xid8; v_running xid8[];
   r record; v_lane integer; v_need integer; v_take integer; v_room integer := p_max;
   v_slot integer := 0; v_tids tid[]; v_singles uuid[] := '{}'; v_taken integer;
   -- The batch that is being gathered.
@@ -109,7 +109,7 @@ begin
     return;
   end if;
 
-  -- Which of the queues are open and hold something, by a look that takes no lock.
+  -- Which of the queues are open, by a look that takes no lock.
   for w in 1..cardinality(p_queues) loop
     v_queue := null;
     if p_wants[w] > 0 then
