@@ -199,7 +199,8 @@ create table windlass.unique_key (
 create index unique_key_by_end on windlass.unique_key (expires_at) where expires_at is not null;
 
 -- How many jobs of a queue are in a state: the sum of both. What happens is added to delta, a row
--- per batch; now and then that is folded into counter.
+-- per batch; now and then that is folded into counter. What was folded and cannot be cleaned yet is not
+-- walked over again: folding leaves a mark and its stragglers, as claims do (0003).
 create table windlass.counter (
   queue_id integer not null,
   state smallint not null,
@@ -209,11 +210,18 @@ create table windlass.counter (
 create table windlass.delta (
   queue_id integer not null,
   state smallint not null,
-  n integer not null
+  n integer not null,
+  xid xid8 not null default pg_current_xact_id()
 ) with (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
   autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off
 );
+create index delta_by_xid on windlass.delta (xid);
+create table windlass.folded (
+  mark xid8 not null,
+  stragglers xid8[] not null
+);
+insert into windlass.folded values ('0', '{}');
 
 -- Workers whose registration has not ended. The id is never given out again.
 create table windlass.worker (

@@ -1,10 +1,11 @@
 //! What is PostgreSQL's alone: the ladder on a server, the way in, databases of one's own, hints
 //! from process to process, what a job may cost, a server and connections that die, faults of one
 //! that lives, replicas, poolers, partitions, the marks step by step, enqueueing in the caller's
-//! transaction, rights, the statements.
+//! transaction, counts, rights, the statements.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod counts;
 mod enqueue_args;
 mod enqueue_sql;
 mod enqueue_tx;

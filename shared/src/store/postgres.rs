@@ -282,6 +282,10 @@ impl QueueStore for PostgresStore {
         queue::list(self).await
     }
 
+    async fn queue_names(&self) -> Result<Vec<QueueName>> {
+        queue::names(self).await
+    }
+
     async fn set_paused(&self, queue: QueueName, paused: bool) -> Result<()> {
         queue::set_paused(self, queue, paused).await
     }

@@ -181,10 +181,9 @@ async fn look_for_queues(engine: &Engine) {
     let mut patience = Patience::new("look for queues");
     loop {
         let before = Arc::clone(&engine.queues.known());
-        let wait = match engine.call(engine.store.queues()).await {
-            Ok(queues) => {
+        let wait = match engine.call(engine.store.queue_names()).await {
+            Ok(names) => {
                 patience.succeeded();
-                let names = queues.into_iter().map(|queue| queue.name).collect();
                 if engine.queues.replace(&before, names) {
                     engine.work.notify_one();
                 }

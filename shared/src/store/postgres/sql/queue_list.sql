@@ -4,7 +4,7 @@ with held as materialized (
   from (
     select queue_id, state, n from windlass.counter
     union all
-    select queue_id, state, n from windlass.delta
+    select queue_id, state, n from windlass.unfolded()
   ) c
   group by c.queue_id, c.state
 )
