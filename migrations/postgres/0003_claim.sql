@@ -2,7 +2,7 @@
 --
 -- Claims of one queue take turns: each holds the queue's advisory lock to its end, about a
 -- millisecond, because it commits without waiting for the disk. A claim that a crash undoes is
--- harmless: its jobs are available again and its token is unknown.
+-- harmless: its jobs are available again and its token is unknown. Claims of one worker take turns too.
 --
 -- A scan that started at the beginning of a lane would walk over everything that was ever claimed
 -- and could not be cleaned yet (a snapshot somebody holds open for an hour is enough). It starts
@@ -10,8 +10,8 @@
 -- what a few transactions may still commit that were under way when the mark was set, the
 -- *stragglers*. Why nothing is missed: take a snapshot S, then scan. A row of a transaction x below
 -- S.xmax was committed before S, then the scan saw it, or x was under way in S, then it is a
--- straggler. Nobody but a claim, a cancel or a run-now takes rows away, and they hold the queue's
--- lock. (tests/marks tries this in every order that there is.)
+-- straggler. Nobody but a claim or a cancel takes rows away, and they hold the queue's lock.
+-- (tests/marks tries this in every order that there is.)
 -- Rows that are put back keep their xid; a mark is never set beyond a row that is left.
 -- Marks are the caller's, and a hint: those of '0' are always right. A crash of the server may
 -- bring back rows that were taken, so callers forget their marks whenever a connection fails.
@@ -97,7 +97,9 @@ begin
   end if;
   perform set_config('synchronous_commit', 'off', true);
   -- Whoever rescues what this worker holds takes this lock first: no lease is made behind its back.
-  perform pg_advisory_xact_lock_shared(1463897687, (p_worker % 2147483647)::integer);
+  -- Nor by a claim of the same number whose connection was cut while it waits for a queue: that one
+  -- ends first, and is found.
+  perform pg_advisory_xact_lock(1463897687, (p_worker % 2147483647)::integer);
   select w.expires_at into v_expires from windlass.worker w where w.id = p_worker;
   if not found or v_expires <= v_now then
     raise exception using errcode = 'WL001', message = p_worker::text;

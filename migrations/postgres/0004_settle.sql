@@ -304,12 +304,17 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_lease windlass.lease; h windlass.hold; v_count bigint := 0;
+  v_claim bigint := 0; v_slot integer := 0;
 begin
   perform pg_advisory_xact_lock(1463897687, (p_worker % 2147483647)::integer);
   loop
-    select * into v_lease from windlass.lease l where l.worker_id = p_worker
+    -- From the last on, not past all that the worker ever held and that could not be cleaned yet.
+    select * into v_lease from windlass.lease l
+      where l.worker_id = p_worker and (l.claim, l.slot) >= (v_claim, v_slot)
       order by l.claim, l.slot limit 1 for update;
     exit when not found;
+    v_claim := v_lease.claim;
+    v_slot := v_lease.slot;
     h := windlass.take_out(v_lease, position(B'1' in v_lease.open) - 1);
     if exists (select from windlass.cancel_request c where c.id = h.id) then
       perform windlass.put_end(h, v_now, 6::smallint, h.attempt, h.crashes, null, false);
@@ -332,7 +337,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_room bigint := p_limit; v_worker bigint;
-  v_lease windlass.lease; h windlass.hold;
+  v_lease windlass.lease; h windlass.hold; v_claim bigint; v_slot integer;
 begin
   <<workers>>
   for v_worker in select w.id from windlass.worker w where w.expires_at <= v_now order by w.id loop
@@ -342,10 +347,16 @@ begin
     perform from windlass.worker w where w.id = v_worker and w.expires_at <= v_now for update;
     continue when not found;
     worker := v_worker;
+    v_claim := 0;
+    v_slot := 0;
     loop
-      select * into v_lease from windlass.lease l where l.worker_id = v_worker
+      -- As in leave.
+      select * into v_lease from windlass.lease l
+        where l.worker_id = v_worker and (l.claim, l.slot) >= (v_claim, v_slot)
         order by l.claim, l.slot limit 1 for update;
       exit when not found;
+      v_claim := v_lease.claim;
+      v_slot := v_lease.slot;
       -- Nothing is left of the worker only when all it held was taken.
       continue workers when v_room <= 0;
       h := windlass.take_out(v_lease, position(B'1' in v_lease.open) - 1);

@@ -75,16 +75,19 @@ begin
         where x.id = s.id order by x.no desc limit 1) e on true;
 end $$;
 
--- Takes a job out of ready, in which it is, by a caller that holds the queue's lock; answers the
--- token of the settle that put it there.
-create function windlass.take_ready(p_id uuid, out o_worker bigint, out o_claim bigint)
+-- Takes a job out of ready, by a caller that holds the queue's lock; answers whether it was there, and
+-- the token of the settle that put it there.
+create function windlass.take_ready(
+  p_id uuid, out o_taken boolean, out o_worker bigint, out o_claim bigint
+)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare r record; v_at integer;
+declare r record;
 begin
   select x.ctid as c, x.* into r from windlass.ready x
     where x.max_id >= p_id and x.min_id <= p_id and p_id = any (x.ids) limit 1;
-  if not found then
-    raise exception 'job % is not available', p_id;
+  o_taken := found;
+  if not o_taken then
+    return;
   end if;
   delete from windlass.ready x where x.ctid = r.c;
   if cardinality(r.ids) > 1 then
@@ -119,7 +122,7 @@ declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_verdicts smallint[] := '{}'; v_verdict smallint;
   v_id uuid; s record; v_lease windlass.lease; v_settled_worker bigint; v_settled_claim bigint;
-  v_queue integer; v_kind text; v_key text;
+  v_queue integer; v_kind text; v_key text; v_taken boolean;
 begin
   perform windlass.lock_queues_of(p_ids);
   foreach v_id in array p_ids loop
@@ -143,19 +146,23 @@ begin
         v_verdict := -3;
         exit;
       end if;
+      select j.queue_id, j.kind,
+          case when j.opts -> 'unique' ->> 'policy' <> 'window' then j.opts -> 'unique' ->> 'key' end
+        into v_queue, v_kind, v_key
+        from windlass.job j where j.id = v_id;
       if s.state = 2 then
-        select x.o_worker, x.o_claim into v_settled_worker, v_settled_claim
+        -- It is held already, unless the job was accepted since the queues were locked.
+        perform windlass.lock_queue(v_queue);
+        select x.o_taken, x.o_worker, x.o_claim into v_taken, v_settled_worker, v_settled_claim
           from windlass.take_ready(v_id) x;
+        -- It was claimed meanwhile.
+        continue when not v_taken;
       else
         delete from windlass.scheduled x where x.id = v_id
           returning x.settled_worker, x.settled_claim into v_settled_worker, v_settled_claim;
         -- It was promoted meanwhile.
         continue when not found;
       end if;
-      select j.queue_id, j.kind,
-          case when j.opts -> 'unique' ->> 'policy' <> 'window' then j.opts -> 'unique' ->> 'key' end
-        into v_queue, v_kind, v_key
-        from windlass.job j where j.id = v_id;
       if v_key is not null then
         delete from windlass.unique_key k
           where k.queue_id = v_queue and k.kind = v_kind collate "C"
