@@ -19,7 +19,7 @@ demo: ## The whole of Windlass on sample data, offline, until Ctrl-C
 up: ## API, worker and scheduler on ./windlass.db
 	$(CARGO) run --release -q -- up
 
-test: ## All tests; needs Rust, a C compiler, PostgreSQL or its programs (those in PG=DIR)
+test: ## All tests; needs Rust, a C compiler, PostgreSQL (PG=DIR: its programs) and Redis or their programs
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --workspace; \
 	else $(CARGO) test --workspace --lib --bins --tests; fi

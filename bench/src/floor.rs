@@ -76,6 +76,7 @@ pub(crate) async fn measure(url: &str, options: &Options) -> anyhow::Result<Floo
         Place::Memory => Ok(memory(options)),
         Place::File(dir) => sqlite(&dir.path().join("floor.db"), options),
         Place::Server(scratch) => postgres(scratch.url(), options).await,
+        Place::Keys(_) => anyhow::bail!("there is no floor for Redis yet"),
     }
 }
 

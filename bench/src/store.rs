@@ -7,6 +7,7 @@ use shared::{
         Store, StoreUrl,
         postgres::admin::{Admin, Counters, Scratch},
         redacted_url,
+        redis::scratch,
     },
 };
 use std::{path::PathBuf, sync::Arc};
@@ -20,6 +21,8 @@ pub(crate) enum Place {
     File(TempDir),
     /// A new database.
     Server(Scratch),
+    /// Keys of its own.
+    Keys(scratch::Scratch),
 }
 
 impl Place {
@@ -43,6 +46,10 @@ impl Place {
                 let scratch = scratch.with_context(|| format!("cannot measure on {address}"))?;
                 Ok(Self::Server(scratch))
             }
+            Ok(StoreUrl::Redis(address)) => Ok(Self::Keys(scratch::Scratch::new(
+                &address,
+                "windlass_bench",
+            ))),
             Err(why) => bail!("--store {why}"),
         }
     }
@@ -52,6 +59,7 @@ impl Place {
             Self::Memory => "memory:".to_owned(),
             Self::File(dir) => format!("sqlite://{}", dir.path().join("bench.db").display()),
             Self::Server(scratch) => scratch.url().to_owned(),
+            Self::Keys(keys) => keys.address().expose().to_owned(),
         }
     }
 

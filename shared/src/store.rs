@@ -46,6 +46,7 @@ pub mod migrate;
 mod open;
 mod params;
 pub mod postgres;
+pub mod redis;
 pub mod sqlite;
 mod url;
 

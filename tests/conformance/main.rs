@@ -245,4 +245,5 @@ macro_rules! suite {
 // One line per backend.
 for_each_case!(suite, memory);
 for_each_case!(suite, postgres);
+for_each_case!(suite, redis);
 for_each_case!(suite, sqlite);

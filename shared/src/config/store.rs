@@ -24,7 +24,10 @@ impl Store {
                 url if url.has_password() => {
                     Some("is set, and store.url holds a password too; leave one of them out")
                 }
-                StoreUrl::Postgres(_) => None,
+                StoreUrl::Redis(address) if address.has_password() => {
+                    Some("is set, and store.url holds a password too; leave one of them out")
+                }
+                StoreUrl::Postgres(_) | StoreUrl::Redis(_) => None,
                 StoreUrl::Sqlite(_) | StoreUrl::Memory => {
                     Some("is set, and the store that store.url names has none")
                 }
@@ -40,6 +43,9 @@ impl Store {
     pub fn address(&self) -> String {
         match (&self.url, &self.password) {
             (StoreUrl::Postgres(address), Some(password)) => {
+                address.with_password(password).expose().to_owned()
+            }
+            (StoreUrl::Redis(address), Some(password)) => {
                 address.with_password(password).expose().to_owned()
             }
             (url, _) => url.expose(),

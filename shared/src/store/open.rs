@@ -9,6 +9,7 @@ use crate::{
         Result, Store, StoreUrl,
         memory::MemoryStore,
         postgres::PostgresStore,
+        redis::RedisStore,
         sqlite::{self, SqliteStore},
     },
 };
@@ -29,6 +30,7 @@ pub async fn open(url: &str, clock: Clock) -> Result<Arc<dyn Store>> {
             Ok(sqlite::blocking(move || SqliteStore::open(path, clock)).await?)
         }
         StoreUrl::Postgres(address) => Ok(PostgresStore::open(&address, clock).await?),
+        StoreUrl::Redis(address) => Ok(RedisStore::open(&address, clock).await?),
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use std::{fmt, path::PathBuf};
 use url::Url;
 
-use super::postgres::Address;
+use super::{postgres::Address, redis};
 
 /// The address of a store. Printed and serialised without a password; [`StoreUrl::expose`] tells
 /// all of it.
@@ -14,6 +14,8 @@ pub enum StoreUrl {
     Sqlite(PathBuf),
     /// `postgres://USER@HOST:PORT/DATABASE`: a database on a server.
     Postgres(Address),
+    /// `redis://HOST:PORT/DATABASE`: a server, a cluster, or what sentinels watch over.
+    Redis(redis::Address),
     /// `memory:`: this process.
     Memory,
 }
@@ -23,6 +25,7 @@ impl StoreUrl {
     pub fn expose(&self) -> String {
         match self {
             Self::Postgres(address) => address.expose().to_owned(),
+            Self::Redis(address) => address.expose().to_owned(),
             Self::Sqlite(_) | Self::Memory => self.to_string(),
         }
     }
@@ -31,6 +34,7 @@ impl StoreUrl {
     pub fn has_password(&self) -> bool {
         match self {
             Self::Postgres(address) => address.has_password(),
+            Self::Redis(address) => address.has_password(),
             Self::Sqlite(_) | Self::Memory => false,
         }
     }
@@ -47,6 +51,7 @@ impl fmt::Display for StoreUrl {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
             Self::Postgres(address) => address.fmt(f),
+            Self::Redis(address) => address.fmt(f),
             Self::Memory => f.write_str("memory:"),
         }
     }
@@ -65,12 +70,16 @@ impl std::str::FromStr for StoreUrl {
     /// What would be right. Never repeats the text: addresses of servers hold passwords.
     fn from_str(text: &str) -> Result<Self, String> {
         const RIGHT: &str = "\"sqlite://windlass.db\", \"sqlite:///var/lib/windlass.db\", \
-                             \"postgres://user@db.example/windlass\" or \"memory:\" would be right";
+                             \"postgres://user@db.example/windlass\", \
+                             \"redis://cache.example/0\" or \"memory:\" would be right";
         if text == "memory:" {
             return Ok(Self::Memory);
         }
         if Address::is_meant(text) {
             return text.parse().map(Self::Postgres);
+        }
+        if redis::Address::is_meant(text) {
+            return text.parse().map(Self::Redis);
         }
         match text.strip_prefix("sqlite://") {
             Some("") => Err(format!("names no file; {RIGHT}")),
@@ -91,7 +100,7 @@ impl std::str::FromStr for StoreUrl {
 }
 
 fn known_elsewhere(scheme: &str) -> bool {
-    ["redis", "rediss", "mysql", "file"].contains(&scheme)
+    ["mysql", "valkey", "file"].contains(&scheme)
 }
 
 /// The URL as it may be printed: without what proves who one is.
@@ -150,6 +159,9 @@ mod tests {
                 (text.to_owned(), text.to_owned())
             );
         }
+        let cache: StoreUrl = "redis://u:hunter2@h/1".parse().unwrap();
+        assert_eq!(cache.expose(), "redis://u:hunter2@h/1");
+        assert_eq!(cache.to_string(), "redis://u:[redacted]@h/1");
         let server: StoreUrl = "postgres://u:hunter2@h/d".parse().unwrap();
         assert_eq!(server.expose(), "postgres://u:hunter2@h/d");
         assert_eq!(server.to_string(), "postgres://u:[redacted]@h/d");
@@ -162,7 +174,8 @@ mod tests {
             ("sqlite://", "no file"),
             ("sqlite://dir/", "a directory"),
             ("sqlite://a.db?mode=ro", "no options"),
-            ("redis://u:hunter2@h/0", "does not have"),
+            ("valkey://u:hunter2@h/0", "does not have"),
+            ("redis://u:hunter2@h/x", "number of a database"),
             ("postgres://u:hunter2@h:x/d", "invalid port"),
         ] {
             let refused = text.parse::<StoreUrl>().unwrap_err();

@@ -2,7 +2,7 @@
 //! named, the one on this machine, or one of our own from the programs that are installed. Never none:
 //! a test that needs a server and has none fails.
 
-mod cluster;
+pub(super) mod cluster;
 pub mod pooler;
 mod programs;
 pub mod proxy;
@@ -17,6 +17,7 @@ use std::{
 };
 use tempfile::TempDir;
 
+use super::told;
 use crate::apart;
 use cluster::Cluster;
 use shared::store::postgres::admin::Admin;
@@ -59,15 +60,6 @@ async fn find() -> String {
         }
     }
     of_the_run().await
-}
-
-/// What the environment says.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what tests run on is no setting of the program"
-)]
-fn told(variable: &str) -> Option<String> {
-    std::env::var(variable).ok()
 }
 
 /// Whether a server lets us in and lets us make databases.

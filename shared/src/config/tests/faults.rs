@@ -19,8 +19,8 @@ sources = ['a', 'b']
 /// A file, and a piece of its one fault.
 const OUT_OF_RANGE: &[(&str, &str)] = &[
     (
-        "store.url = 'redis://h/0'",
-        "store.url: is redis, a store that this version",
+        "store.url = 'valkey://h/0'",
+        "store.url: is valkey, a store that this version",
     ),
     (
         "api.listen = '192.168.0.1:80'",

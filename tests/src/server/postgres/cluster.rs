@@ -182,7 +182,7 @@ fn this_user() -> u32 {
     made.metadata().unwrap().uid()
 }
 
-pub(super) fn is_root() -> bool {
+pub(in crate::server) fn is_root() -> bool {
     this_user() == 0
 }
 

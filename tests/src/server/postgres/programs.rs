@@ -3,10 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
-use super::{cluster::is_root, told};
+use super::told;
+use crate::server::programs;
 
 /// Names the directory with `initdb`, `pg_ctl` and `postgres`: of another release than the one that
 /// would be found.
@@ -25,8 +26,8 @@ pub(super) fn directory() -> PathBuf {
     if let Some(found) = find() {
         return found;
     }
-    if may_install() {
-        install("postgresql");
+    if programs::may_install() {
+        programs::install("postgresql");
         if let Some(found) = find() {
             return found;
         }
@@ -59,17 +60,12 @@ pub(super) fn release(directory: &Path) -> String {
 /// # Panics
 /// When there is none and none can be installed, with what to install.
 pub(super) fn pgbouncer() -> PathBuf {
-    let find = || {
-        let path = path();
-        let places = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-        let mut programs = places.map(|dir| dir.join("pgbouncer"));
-        programs.find(|program| program.is_file())
-    };
+    let find = || programs::find("pgbouncer");
     if let Some(found) = find() {
         return found;
     }
-    if may_install() {
-        install("pgbouncer");
+    if programs::may_install() {
+        programs::install("pgbouncer");
         if let Some(found) = find() {
             return found;
         }
@@ -78,10 +74,6 @@ pub(super) fn pgbouncer() -> PathBuf {
         "no PgBouncer for the tests of what goes through a pooler; install it: \
          `apt-get install pgbouncer`, `dnf install pgbouncer`, `brew install pgbouncer`"
     );
-}
-
-fn may_install() -> bool {
-    is_root() && Path::new("/etc/debian_version").exists()
 }
 
 fn find() -> Option<PathBuf> {
@@ -97,32 +89,11 @@ fn find() -> Option<PathBuf> {
     // The newest first; all releases that will do have two digits.
     installed.sort();
     installed.reverse();
-    let path = std::env::split_paths(&path()).collect::<Vec<_>>();
+    let path = std::env::split_paths(&programs::path()).collect::<Vec<_>>();
     let mut places = told.into_iter().chain(installed).chain(path);
     places.find(|dir| has_programs(dir))
 }
 
 fn has_programs(dir: &Path) -> bool {
     dir.join("initdb").is_file() && dir.join("postgres").is_file()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where programs are is no setting of ours"
-)]
-fn path() -> std::ffi::OsString {
-    std::env::var_os("PATH").unwrap_or_default()
-}
-
-fn install(package: &str) {
-    let apt = |args: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    let install = ["install", "-y", "--no-install-recommends", package];
-    if !apt(&install) && apt(&["update"]) {
-        apt(&install);
-    }
 }
