@@ -68,6 +68,16 @@ create index ready_by_place on windlass.ready (queue_id, lane, xid, no);
 create index ready_by_id on windlass.ready (max_id, min_id);
 create sequence windlass.place increment by 64;
 
+-- From where on available jobs of a queue are looked for (0003).
+create table windlass.mark (
+  queue_id integer primary key,
+  marks xid8[] not null,
+  stragglers xid8[] not null,
+  -- When it was written, and when it was begun anew.
+  written_at timestamptz not null,
+  begun_at timestamptz not null
+) with (fillfactor = 50);
+
 -- Running jobs: a row stands for a batch that was claimed together; its key is the token.
 create table windlass.lease (
   worker_id bigint not null,

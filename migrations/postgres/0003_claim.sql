@@ -15,12 +15,48 @@
 -- Rows that are put back keep their xid; a mark is never set beyond a row that is left.
 -- Marks are the caller's, and a hint: those of '0' are always right. A crash of the server may
 -- bring back rows that were taken, so callers forget their marks whenever a connection fails.
+-- Whoever has none begins at those that are kept in windlass.mark, and so does every now and then a
+-- claim of anybody, which then writes there what it found. These outlive a crash: they were written by a
+-- claim that began at what was kept before, so what a crash undoes are later claims, whose rows lie
+-- behind them. Each hour they begin at '0', for the tables may be copied to a server whose
+-- transactions have lower numbers.
 --
 -- Locks are always taken in this order: worker, queues by number, leases by key.
 
 -- The advisory lock of a queue, until the transaction ends.
 create function windlass.lock_queue(p_queue integer) returns void
 language sql as 'select pg_advisory_xact_lock(1463897698, p_queue)';
+
+-- The marks and stragglers of a queue that are kept, and whether a claim that takes something is to
+-- write them anew.
+create function windlass.kept_marks(
+  p_queue integer, out o_marks xid8[], out o_stragglers xid8[], out o_writes boolean
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare m windlass.mark;
+begin
+  select * into m from windlass.mark x where x.queue_id = p_queue;
+  if not found or m.begun_at < clock_timestamp() - interval '1 hour'
+      or pg_snapshot_xmax(pg_current_snapshot()) < any (m.marks) then
+    o_marks := array_fill('0'::xid8, array[20]);
+    o_stragglers := '{}';
+    o_writes := true;
+  else
+    o_marks := m.marks;
+    o_stragglers := m.stragglers;
+    o_writes := m.written_at < clock_timestamp() - interval '2 seconds';
+  end if;
+end $$;
+
+create function windlass.keep_marks(p_queue integer, p_marks xid8[], p_stragglers xid8[], p_begins boolean)
+returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into windlass.mark as m (queue_id, marks, stragglers, written_at, begun_at)
+  values (p_queue, p_marks, p_stragglers, clock_timestamp(), clock_timestamp())
+  on conflict (queue_id) do update
+    set marks = excluded.marks, stragglers = excluded.stragglers, written_at = excluded.written_at,
+      begun_at = case when p_begins then excluded.begun_at else m.begun_at end
+$$;
 
 -- What a worker holds of one claim: the answer of a claim, first or repeated, in no order. Volatile,
 -- though it changes nothing: it looks at bodies with a snapshot that is taken when it has its locks,
@@ -85,7 +121,7 @@ declare
   v_expires timestamptz;
   v_queues integer[] := '{}'; v_queue integer;
   v_marks xid8[]; v_strag xid8[]; v_new xid8[]; v_last xid8;
-  v_snap pg_snapshot; v_xmax xid8; v_running xid8[];
+  v_snap pg_snapshot; v_xmax xid8; v_running xid8[]; k record;
   r record; v_lane integer; v_need integer; v_take integer; v_room integer := p_max;
   v_slot integer := 0; v_tids tid[]; v_singles uuid[] := '{}'; v_taken integer;
   -- The batch that is being gathered.
@@ -131,8 +167,14 @@ begin
     -- A pause that was answered holds.
     continue when not exists (
       select from windlass.queue q where q.id = v_queue and q.paused_at is null);
-    v_marks := coalesce(p_marks[w]::xid8[], array_fill('0'::xid8, array[20]));
-    v_strag := coalesce(p_stragglers[w]::xid8[], '{}');
+    select * into k from windlass.kept_marks(v_queue);
+    if k.o_writes or p_marks[w] is null then
+      v_marks := k.o_marks;
+      v_strag := k.o_stragglers;
+    else
+      v_marks := p_marks[w]::xid8[];
+      v_strag := coalesce(p_stragglers[w]::xid8[], '{}');
+    end if;
     v_new := v_marks;
     v_snap := pg_current_snapshot();
     v_xmax := pg_snapshot_xmax(v_snap);
@@ -242,6 +284,9 @@ begin
     if cardinality(v_strag) > 512 then
       v_new := array_fill('0'::xid8, array[20]);
       v_strag := '{}';
+    end if;
+    if k.o_writes and v_taken > 0 then
+      perform windlass.keep_marks(v_queue, v_new, v_strag, '0' = all (k.o_marks));
     end if;
     slot := -w; kind := v_new::text; opts := v_strag::text;
     return next;

@@ -370,3 +370,29 @@ language sql stable rows 100 set search_path = pg_catalog, pg_temp as $$
     where u.id < p_below and get_bit(l.open, u.o::integer - 1) = 1
     order by u.id desc limit p_limit
 $$;
+
+-- Since when the oldest available job of a queue has been: of each lane the first counts.
+create function windlass.oldest_available(p_queue integer) returns timestamptz
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
+declare k record; v_oldest timestamptz;
+begin
+  select * into k from windlass.kept_marks(p_queue);
+  select min(first.available_at) into v_oldest
+    from unnest(k.o_marks) with ordinality m(mark, lane)
+    cross join lateral (
+      (select x.available_at from windlass.ready x
+        where x.queue_id = p_queue and x.lane = m.lane - 1 and x.xid >= m.mark
+        order by x.xid, x.no limit 1)
+      union all
+      (select t.available_at
+        from unnest(k.o_stragglers) g(xid)
+        cross join lateral (
+          select x.available_at from windlass.ready x
+            where x.queue_id = p_queue and x.lane = m.lane - 1 and x.xid = g.xid
+            order by x.no limit 1) t
+        where g.xid < m.mark)
+    ) first;
+  return v_oldest;
+end $$;

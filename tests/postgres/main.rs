@@ -10,6 +10,7 @@ mod enqueue_args;
 mod enqueue_sql;
 mod enqueue_tx;
 mod faults;
+mod kept_marks;
 mod ladder;
 mod limits;
 mod marks;

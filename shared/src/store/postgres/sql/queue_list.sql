@@ -13,14 +13,6 @@ select q.name, q.paused_at,
     select coalesce((select h.n from held h where h.queue_id = q.id and h.state = s), 0)
     from generate_series(0, 7) s order by s
   ),
-  (
-    select min(first.available_at)
-    from generate_series(0, 19) l(no)
-    cross join lateral (
-      select r.available_at from windlass.ready r
-      where r.queue_id = q.id and r.lane = l.no
-      order by r.xid, r.no limit 1
-    ) first
-  )
+  windlass.oldest_available(q.id)
 from windlass.queue q
 order by q.name
