@@ -15,6 +15,7 @@ mod ladder;
 mod limits;
 mod marks;
 mod outages;
+mod overlaps;
 mod partitions;
 mod place;
 mod poolers;

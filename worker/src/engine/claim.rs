@@ -26,6 +26,10 @@ const STALE: Duration = Duration::from_millis(500);
 /// starts this much later at worst, and a look costs the store little.
 const UNHINTED: Duration = Duration::from_millis(20);
 
+/// Most of the other queues that one claim asks. Each costs the store a look, and may cost it a lock
+/// while the claim lasts; of many, several claims ask in turn.
+const AT_ONCE: usize = 250;
+
 /// Claims until draining begins.
 pub(super) async fn run(engine: Arc<Engine>, shutdown: Shutdown) {
     tokio::select! {
@@ -41,6 +45,7 @@ async fn claim_for_ever(engine: &Engine) {
         engine,
         registration: None,
         number: 0,
+        unfilled: 0,
         served: Served::new(&engine.settings.queues),
         patience: Patience::new("claim jobs"),
     };
@@ -60,6 +65,8 @@ struct Claimer<'a> {
     registration: Option<Registration>,
     /// The number of the last claim of this registration.
     number: u64,
+    /// How many claims in a row found less than there was room for.
+    unfilled: usize,
     served: Served,
     patience: Patience,
 }
@@ -69,9 +76,9 @@ impl Claimer<'_> {
     /// has answered, so that a claim whose answer was lost is found again.
     async fn claim(&mut self, worker: WorkerId, room: usize) -> bool {
         self.number += 1;
-        let wants = self
-            .served
-            .wants(&self.engine.queues.known().names, self.number, room);
+        let (wants, turns) =
+            self.served
+                .wants(&self.engine.queues.known().names, self.number, room);
         if wants.is_empty() {
             return false;
         }
@@ -93,7 +100,12 @@ impl Claimer<'_> {
                     if !jobs.is_empty() {
                         self.engine.accept(worker, jobs);
                     }
-                    return full;
+                    self.unfilled = if full { 0 } else { self.unfilled + 1 };
+                    if self.unfilled < turns {
+                        return true;
+                    }
+                    self.unfilled = 0;
+                    return false;
                 }
                 // The heartbeat registers anew; until then there is nobody to claim for.
                 Err(Error::LeaseLost { .. }) => {
@@ -125,6 +137,7 @@ impl Claimer<'_> {
         };
         if self.registration.replace(current) != Some(current) {
             self.number = 0;
+            self.unfilled = 0;
         }
         current
     }
@@ -221,19 +234,23 @@ impl Served {
     }
 
     /// The named queues in their order, then the others of those that are known; each claim starts
-    /// with another one of these, so that a busy one does not keep the rest waiting.
-    fn wants(&self, known: &[QueueName], number: u64, max: usize) -> Vec<Want> {
+    /// with another one of these, so that a busy one does not keep the rest waiting. Of more than
+    /// [`AT_ONCE`] each claim asks those that follow on the last one's; also answers how many
+    /// claims in a row ask all.
+    fn wants(&self, known: &[QueueName], number: u64, max: usize) -> (Vec<Want>, usize) {
         let known = if self.others { known } else { &[] };
         let others: Vec<&QueueName> = known.iter().filter(|q| !self.first.contains(q)).collect();
-        let turn = usize::try_from(number).unwrap_or(0) % others.len().max(1);
-        let (later, sooner) = others.split_at(turn);
-        let all = self.first.iter().chain(sooner.iter().copied());
-        all.chain(later.iter().copied())
-            .map(|queue| Want {
-                queue: queue.clone(),
-                max,
-            })
-            .collect()
+        let count = others.len().max(1);
+        let turns = count.div_ceil(AT_ONCE);
+        let step = if turns > 1 { AT_ONCE } else { 1 };
+        let turn = usize::try_from(number).unwrap_or(0) % count;
+        let (later, sooner) = others.split_at(turn * step % count);
+        let others = sooner.iter().chain(later).copied().take(AT_ONCE);
+        let wants = self.first.iter().chain(others).map(|queue| Want {
+            queue: queue.clone(),
+            max,
+        });
+        (wants.collect(), turns)
     }
 }
 
@@ -244,6 +261,7 @@ mod tests {
         clock::Clock,
         store::{Store, memory::MemoryStore},
     };
+    use std::collections::HashSet;
 
     #[test]
     fn work_of_other_processes_is_looked_for_often_while_their_hints_do_not_come() {
@@ -273,6 +291,7 @@ mod tests {
         let order = |number| -> Vec<String> {
             served
                 .wants(&known, number, 1)
+                .0
                 .iter()
                 .map(|want| want.queue.to_string())
                 .collect()
@@ -280,5 +299,25 @@ mod tests {
         assert_eq!(order(0), ["urgent", "a", "b"]);
         assert_eq!(order(1), ["urgent", "b", "a"]);
         assert_eq!(order(2), ["urgent", "a", "b"]);
+    }
+    #[test]
+    fn many_queues_are_asked_in_turns_that_leave_none_out() {
+        let served = Served {
+            first: vec![QueueName::new("urgent").unwrap()],
+            others: true,
+        };
+        let name = |n: usize| QueueName::new(format!("q{n}")).unwrap();
+        let known: Vec<QueueName> = (0..2 * AT_ONCE + 7).map(name).collect();
+        for first in [0, 1, 5, 500] {
+            let mut asked = HashSet::new();
+            for number in first..first + 3 {
+                let (wants, turns) = served.wants(&known, number, 1);
+                assert_eq!((wants.len(), turns), (1 + AT_ONCE, 3));
+                assert_eq!(wants[0].queue.as_str(), "urgent");
+                asked.extend(wants.into_iter().skip(1).map(|want| want.queue));
+            }
+            assert_eq!(asked.len(), known.len());
+        }
+        assert_eq!(served.wants(&known[..AT_ONCE], 3, 1).1, 1);
     }
 }
