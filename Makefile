@@ -2,6 +2,10 @@
 CARGO ?= cargo
 STORE ?= sqlite:///tmp/windlass-bench.db
 export CARGO_TERM_COLOR ?= auto
+# The directory with the initdb, pg_ctl and postgres of another release.
+ifdef PG
+export WINDLASS_TEST_POSTGRES_PROGRAMS := $(abspath $(PG))
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check bench fmt lint docs deny
@@ -15,7 +19,7 @@ demo: ## The whole of Windlass on sample data, offline, until Ctrl-C
 up: ## API, worker and scheduler on ./windlass.db
 	$(CARGO) run --release -q -- up
 
-test: ## All tests; needs Rust, a C compiler, PostgreSQL and Redis or their programs
+test: ## All tests; needs Rust, a C compiler, PostgreSQL (PG=DIR: its programs) and Redis or their programs
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then $(CARGO) nextest run --workspace; \
 	else $(CARGO) test --workspace --lib --bins --tests; fi

@@ -35,6 +35,9 @@ const AHEAD: usize = 2000;
 /// The part of the time that is compared, at the start and at the end.
 const SHARE: u32 = 6;
 
+/// How often what is due is promoted, and what was counted is added up.
+const PROMOTE: Duration = Duration::from_secs(1);
+
 /// How often pages are counted.
 const PROBE: Duration = Duration::from_millis(250);
 
@@ -66,6 +69,7 @@ pub(crate) async fn run(url: &str, options: &Options) -> anyhow::Result<Option<R
 
     let whole = Duration::from_secs(options.seconds);
     let started = Instant::now();
+    let mut promoted = started;
     let (mut enqueued, mut mark) = (0, "0".to_owned());
     let mut samples: Vec<(Duration, usize, u64)> = Vec::new();
     while started.elapsed() < whole {
@@ -77,10 +81,16 @@ pub(crate) async fn run(url: &str, options: &Options) -> anyhow::Result<Option<R
         } else {
             tokio::time::sleep(Duration::from_micros(200)).await;
         }
+        // As the scheduler does.
+        if promoted.elapsed() >= PROMOTE {
+            store.promote(1000).await?;
+            promoted = Instant::now();
+        }
         let last = samples.last().map_or(Duration::ZERO, |(at, ..)| *at);
         if started.elapsed() >= last + PROBE {
-            let (pages, next) = probe.scan_pages(&mark).await?;
-            mark = next;
+            // First up to where claims are now, then what the next one reads from there.
+            (_, mark) = probe.scan_pages(&mark).await?;
+            let (pages, _) = probe.scan_pages(&mark).await?;
             samples.push((started.elapsed(), ran.load(Ordering::Relaxed), pages));
         }
     }

@@ -1,15 +1,23 @@
 //! The command line: every command, and the flags that several share.
 
-use clap::{Args, Parser, Subcommand, builder::Styles};
-use shared::config::{Flag, Layers, Loaded};
-use std::path::PathBuf;
+use clap::{
+    Args, Parser, Subcommand,
+    builder::Styles,
+    error::{ContextKind, ContextValue},
+};
+use shared::{
+    config::{Flag, Layers, Loaded},
+    secret::Secret,
+    store::redacted_url,
+};
+use std::{convert::Infallible, path::PathBuf};
 
 use crate::{
     Result,
     commands::Command as Local,
     demo,
     operate::{Operate, Workers},
-    serve,
+    output, serve,
 };
 
 /// A durable job queue and worker pool: jobs are accepted, run at least once, retried with backoff,
@@ -91,8 +99,8 @@ pub(crate) struct ConfigFlags {
     config: Option<PathBuf>,
     /// Where jobs are kept: `sqlite://FILE`, `postgres://USER@HOST/DATABASE`, or `memory:` for
     /// trying out [key: store.url].
-    #[arg(long, value_name = "URL")]
-    store: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = secret)]
+    store: Option<Secret>,
     /// Which log lines: error, warn, info, debug, trace [key: logs.filter].
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -105,7 +113,11 @@ impl ConfigFlags {
     /// The layers of this process, with `more` flags of the command's own.
     pub(crate) fn layers(&self, more: Vec<Flag>) -> Layers {
         let own = [
-            flag("store.url", "--store", self.store.as_ref()),
+            flag(
+                "store.url",
+                "--store",
+                self.store.as_ref().map(Secret::expose),
+            ),
             flag("logs.filter", "--log", self.log.as_ref()),
             flag("logs.format", "--log-format", self.log_format.as_ref()),
         ];
@@ -113,13 +125,42 @@ impl ConfigFlags {
         Layers::of_process(self.config.clone(), flags)
     }
 
-    /// Loads and checks the configuration.
+    /// Loads and checks the configuration, for a command that keeps no log: a warning goes to the
+    /// error stream.
     ///
     /// # Errors
     /// Every fault that was found.
     pub(crate) fn load(&self) -> Result<Loaded> {
-        Ok(self.layers(Vec::new()).load()?)
+        let loaded = self.layers(Vec::new()).load()?;
+        if let Some(warning) = loaded.exposed() {
+            output::warn(warning);
+        }
+        Ok(loaded)
     }
+}
+
+/// What may hold a password, as the command line gives it.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the parser of a flag may refuse a text"
+)]
+fn secret(text: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// Takes the passwords out of the arguments that a refusal of the command line repeats.
+pub(crate) fn redacted(mut refusal: clap::Error) -> clap::Error {
+    let repeated: Vec<(ContextKind, String)> = refusal
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, redacted_url(text))),
+            _ => None,
+        })
+        .collect();
+    for (kind, text) in repeated {
+        refusal.insert(kind, ContextValue::String(text));
+    }
+    refusal
 }
 
 /// One flag as a layer of the configuration knows it; `None` when it was not given.
@@ -157,5 +198,27 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        let url = "postgres://u:hunter2@h/d";
+        for line in [
+            &["windlass", "up", url][..],
+            &["windlass", url],
+            &["windlass", "up", "--stroe", url],
+            &["windlass", "job", "list", "--server", url],
+            &["windlass", "job", "list", "--limit", url],
+        ] {
+            let refusal = Cli::try_parse_from(line).unwrap_err();
+            let told = redacted(refusal).render().to_string();
+            assert!(told.starts_with("error: "), "{line:?}: {told}");
+            assert!(!told.contains("hunter2"), "{line:?}: {told}");
+        }
+        let parsed = Cli::try_parse_from(["windlass", "up", "--store", url]).unwrap();
+        assert!(!format!("{parsed:?}").contains("hunter2"), "{parsed:?}");
+        let Command::Up(_) = &parsed.command else {
+            panic!("{parsed:?}");
+        };
     }
 }

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use crate::{args::Cli, exit::Failure};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|refusal| args::redacted(refusal).exit());
     match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -6,6 +6,7 @@ mod indent;
 mod printer;
 pub(crate) mod table;
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::io::{ErrorKind, Write as _};
 
@@ -23,6 +24,16 @@ pub(crate) fn text(text: impl std::fmt::Display) -> Result {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(Failure::from),
     }
+}
+
+/// Tells what may not be meant on the error stream, in yellow where it is a terminal. Whoever reads
+/// may have gone.
+pub(crate) fn warn(warning: impl std::fmt::Display) {
+    let yellow = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+    drop(writeln!(
+        anstream::stderr(),
+        "{yellow}warning:{yellow:#} {warning}"
+    ));
 }
 
 /// Prints a value as JSON, indented.

@@ -22,6 +22,9 @@ use crate::{
 fn run(layers: Layers, roles: Roles) -> Result {
     let loaded = layers.load()?;
     let telemetry = Telemetry::start(&loaded.config.logs).map_err(anyhow::Error::from)?;
+    if let Some(warning) = loaded.exposed() {
+        tracing::warn!("{warning}");
+    }
     let shutdown = Shutdown::new();
     block_on(async {
         let serve = async {

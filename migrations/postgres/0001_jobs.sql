@@ -68,6 +68,16 @@ create index ready_by_place on windlass.ready (queue_id, lane, xid, no);
 create index ready_by_id on windlass.ready (max_id, min_id);
 create sequence windlass.place increment by 64;
 
+-- From where on available jobs of a queue are looked for (0003).
+create table windlass.mark (
+  queue_id integer primary key,
+  marks xid8[] not null,
+  stragglers xid8[] not null,
+  -- When it was written, and when it was begun anew.
+  written_at timestamptz not null,
+  begun_at timestamptz not null
+) with (fillfactor = 50);
+
 -- Running jobs: a row stands for a batch that was claimed together; its key is the token.
 create table windlass.lease (
   worker_id bigint not null,
@@ -199,7 +209,8 @@ create table windlass.unique_key (
 create index unique_key_by_end on windlass.unique_key (expires_at) where expires_at is not null;
 
 -- How many jobs of a queue are in a state: the sum of both. What happens is added to delta, a row
--- per batch; now and then that is folded into counter.
+-- per batch; now and then that is folded into counter. What was folded and cannot be cleaned yet is not
+-- walked over again: folding leaves a mark and its stragglers, as claims do (0003).
 create table windlass.counter (
   queue_id integer not null,
   state smallint not null,
@@ -209,11 +220,18 @@ create table windlass.counter (
 create table windlass.delta (
   queue_id integer not null,
   state smallint not null,
-  n integer not null
+  n integer not null,
+  xid xid8 not null default pg_current_xact_id()
 ) with (
   autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
   autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off
 );
+create index delta_by_xid on windlass.delta (xid);
+create table windlass.folded (
+  mark xid8 not null,
+  stragglers xid8[] not null
+);
+insert into windlass.folded values ('0', '{}');
 
 -- Workers whose registration has not ended. The id is never given out again.
 create table windlass.worker (

@@ -117,19 +117,29 @@ begin
   end if;
 end $$;
 
--- Whether a job's body is all that is left of it.
-create function windlass.is_forgotten(p_id uuid) returns boolean
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select not exists (select from windlass.ended where id = p_id)
-    and not exists (select from windlass.scheduled where id = p_id)
-    and not exists (select from windlass.lease l
+-- Whether a job waits or runs. Looks at nothing that grows with the jobs that ended.
+create function windlass.goes_on(p_id uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+begin
+  return exists (select from windlass.scheduled s where s.id = p_id)
+    or exists (select from windlass.lease l
       where p_id between l.min_id and l.max_id and p_id = any (l.ids)
         and get_bit(l.open, array_position(l.ids, p_id) - 1) = 1)
-    and not exists (select from windlass.ready r
-      where r.max_id >= p_id and r.min_id <= p_id and p_id = any (r.ids))
+    or exists (select from windlass.ready r
+      where r.max_id >= p_id and r.min_id <= p_id and p_id = any (r.ids));
+end $$;
+
+-- Whether a job's body is all that is left of it.
+create function windlass.is_forgotten(p_id uuid) returns boolean
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
+begin
+  return not exists (select from windlass.ended e where e.id = p_id)
+    and not windlass.goes_on(p_id)
     and not exists (select from windlass.finished_batch f
-      where f.max_id >= p_id and f.min_id <= p_id and p_id = any (f.ids))
-$$;
+      where f.max_id >= p_id and f.min_id <= p_id and p_id = any (f.ids));
+end $$;
 
 -- Accepts one job, whatever it is. Answers the number of its state, or -1: a job with this id is
 -- known already, or -2: another job holds the unique key. Lost races are run again here, for the

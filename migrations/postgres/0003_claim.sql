@@ -2,7 +2,7 @@
 --
 -- Claims of one queue take turns: each holds the queue's advisory lock to its end, about a
 -- millisecond, because it commits without waiting for the disk. A claim that a crash undoes is
--- harmless: its jobs are available again and its token is unknown.
+-- harmless: its jobs are available again and its token is unknown. Claims of one worker take turns too.
 --
 -- A scan that started at the beginning of a lane would walk over everything that was ever claimed
 -- and could not be cleaned yet (a snapshot somebody holds open for an hour is enough). It starts
@@ -10,11 +10,16 @@
 -- what a few transactions may still commit that were under way when the mark was set, the
 -- *stragglers*. Why nothing is missed: take a snapshot S, then scan. A row of a transaction x below
 -- S.xmax was committed before S, then the scan saw it, or x was under way in S, then it is a
--- straggler. Nobody but a claim, a cancel or a run-now takes rows away, and they hold the queue's
--- lock. (tests/marks tries this in every order that there is.)
+-- straggler. Nobody but a claim or a cancel takes rows away, and they hold the queue's lock.
+-- (tests/marks tries this in every order that there is.)
 -- Rows that are put back keep their xid; a mark is never set beyond a row that is left.
 -- Marks are the caller's, and a hint: those of '0' are always right. A crash of the server may
 -- bring back rows that were taken, so callers forget their marks whenever a connection fails.
+-- Whoever has none begins at those that are kept in windlass.mark, and so does every now and then a
+-- claim of anybody, which then writes there what it found. These outlive a crash: they were written by a
+-- claim that began at what was kept before, so what a crash undoes are later claims, whose rows lie
+-- behind them. Each hour they begin at '0', for the tables may be copied to a server whose
+-- transactions have lower numbers.
 --
 -- Locks are always taken in this order: worker, queues by number, leases by key.
 
@@ -22,10 +27,42 @@
 create function windlass.lock_queue(p_queue integer) returns void
 language sql as 'select pg_advisory_xact_lock(1463897698, p_queue)';
 
--- What a worker holds of one claim: the answer of a claim, first or repeated. Volatile, though it
--- changes nothing: it looks at bodies with a snapshot that is taken when it has its locks, for with
--- an older one it would miss a body that moves to another partition meanwhile. The bounds let the
--- server leave out all partitions but those that are needed, before it opens them.
+-- The marks and stragglers of a queue that are kept, and whether a claim that takes something is to
+-- write them anew.
+create function windlass.kept_marks(
+  p_queue integer, out o_marks xid8[], out o_stragglers xid8[], out o_writes boolean
+)
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare m windlass.mark;
+begin
+  select * into m from windlass.mark x where x.queue_id = p_queue;
+  if not found or m.begun_at < clock_timestamp() - interval '1 hour'
+      or pg_snapshot_xmax(pg_current_snapshot()) < any (m.marks) then
+    o_marks := array_fill('0'::xid8, array[20]);
+    o_stragglers := '{}';
+    o_writes := true;
+  else
+    o_marks := m.marks;
+    o_stragglers := m.stragglers;
+    o_writes := m.written_at < clock_timestamp() - interval '2 seconds';
+  end if;
+end $$;
+
+create function windlass.keep_marks(p_queue integer, p_marks xid8[], p_stragglers xid8[], p_begins boolean)
+returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+  insert into windlass.mark as m (queue_id, marks, stragglers, written_at, begun_at)
+  values (p_queue, p_marks, p_stragglers, clock_timestamp(), clock_timestamp())
+  on conflict (queue_id) do update
+    set marks = excluded.marks, stragglers = excluded.stragglers, written_at = excluded.written_at,
+      begun_at = case when p_begins then excluded.begun_at else m.begun_at end
+$$;
+
+-- What a worker holds of one claim: the answer of a claim, first or repeated, in no order. Volatile,
+-- though it changes nothing: it looks at bodies with a snapshot that is taken when it has its locks,
+-- for with an older one it would miss a body that moves to another partition meanwhile. Bodies are
+-- looked up all at once, which costs half of one look for each; the bounds let the server leave out
+-- all partitions but those that are needed, before it opens them.
 create function windlass.held(p_worker bigint, p_claim bigint)
 returns table (
   slot integer, id uuid, queue text, attempt smallint, crashes smallint,
@@ -33,25 +70,38 @@ returns table (
   max_attempts smallint, opts text, progress bytea
 )
 language plpgsql rows 100
-set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
-set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
-declare v_least uuid; v_greatest uuid;
+set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = on set enable_nestloop = off
+set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare l record; v_ids uuid[]; v_least uuid; v_greatest uuid;
 begin
-  select windlass.least_id(array_agg(l.min_id)), windlass.greatest_id(array_agg(l.max_id))
-    into v_least, v_greatest
-    from windlass.lease l where l.worker_id = p_worker and l.claim = p_claim;
-  return query
-  select (l.slot + u.o - 1)::integer, j.id, q.name, coalesce(l.attempt, 0::smallint),
-      coalesce(l.crashes, 0::smallint), coalesce(l.available_at, j.accepted_at), l.claimed_at,
-      j.accepted_at, j.kind, j.args, j.max_attempts, j.opts::text,
-      case when l.attempt is not null
-        then (select p.body from windlass.progress p where p.id = j.id) end
-    from windlass.lease l
-    join windlass.queue q on q.id = l.queue_id
-    cross join lateral unnest(l.ids) with ordinality u(id, o)
-    join windlass.job j on j.id = u.id
-    where l.worker_id = p_worker and l.claim = p_claim and get_bit(l.open, u.o::integer - 1) = 1
-      and j.id between v_least and v_greatest;
+  for l in
+    select x.slot, x.claimed_at, x.available_at, x.ids, x.min_id, x.max_id, x.open,
+        (select q.name from windlass.queue q where q.id = x.queue_id) as queue
+      from windlass.lease x where x.worker_id = p_worker and x.claim = p_claim and not x.lone
+  loop
+    return query
+    select (l.slot + u.o - 1)::integer, j.id, l.queue, 0::smallint, 0::smallint,
+        coalesce(l.available_at, j.accepted_at), l.claimed_at, j.accepted_at, j.kind, j.args,
+        j.max_attempts, j.opts::text, null::bytea
+      from unnest(l.ids) with ordinality u(id, o) join windlass.job j on j.id = u.id
+      where get_bit(l.open, u.o::integer - 1) = 1
+        and j.id = any (l.ids) and j.id between l.min_id and l.max_id;
+  end loop;
+  v_ids := array(select x.ids[1] from windlass.lease x
+    where x.worker_id = p_worker and x.claim = p_claim and x.lone);
+  if cardinality(v_ids) > 0 then
+    v_least := windlass.least_id(v_ids);
+    v_greatest := windlass.greatest_id(v_ids);
+    return query
+    select x.slot, j.id, (select q.name from windlass.queue q where q.id = x.queue_id), x.attempt,
+        x.crashes, x.available_at, x.claimed_at, j.accepted_at, j.kind, j.args, j.max_attempts,
+        j.opts::text, (select p.body from windlass.progress p where p.id = j.id)
+      from windlass.lease x join windlass.job j on j.id = x.ids[1]
+      where x.worker_id = p_worker and x.claim = p_claim and x.lone
+        and j.id = any (v_ids) and j.id between v_least and v_greatest;
+  end if;
 end $$;
 
 create function windlass.claim(
@@ -69,9 +119,9 @@ set enable_seqscan = off set enable_bitmapscan = off set plan_cache_mode = force
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_expires timestamptz;
-  v_queues integer[] := '{}'; v_queue integer; v_full integer[];
+  v_queues integer[] := '{}'; v_queue integer;
   v_marks xid8[]; v_strag xid8[]; v_new xid8[]; v_last xid8;
-  v_snap pg_snapshot; v_xmax xid8; v_running xid8[]; v_keep boolean;
+  v_snap pg_snapshot; v_xmax xid8; v_running xid8[]; k record;
   r record; v_lane integer; v_need integer; v_take integer; v_room integer := p_max;
   v_slot integer := 0; v_tids tid[]; v_singles uuid[] := '{}'; v_taken integer;
   -- The batch that is being gathered.
@@ -83,7 +133,9 @@ begin
   end if;
   perform set_config('synchronous_commit', 'off', true);
   -- Whoever rescues what this worker holds takes this lock first: no lease is made behind its back.
-  perform pg_advisory_xact_lock_shared(1463897687, (p_worker % 2147483647)::integer);
+  -- Nor by a claim of the same number whose connection was cut while it waits for a queue: that one
+  -- ends first, and is found.
+  perform pg_advisory_xact_lock(1463897687, (p_worker % 2147483647)::integer);
   select w.expires_at into v_expires from windlass.worker w where w.id = p_worker;
   if not found or v_expires <= v_now then
     raise exception using errcode = 'WL001', message = p_worker::text;
@@ -95,7 +147,7 @@ begin
     return;
   end if;
 
-  -- Which of the queues are open and hold something, by a look that takes no lock.
+  -- Which of the queues are open, by a look that takes no lock.
   for w in 1..cardinality(p_queues) loop
     v_queue := null;
     if p_wants[w] > 0 then
@@ -115,8 +167,14 @@ begin
     -- A pause that was answered holds.
     continue when not exists (
       select from windlass.queue q where q.id = v_queue and q.paused_at is null);
-    v_marks := coalesce(p_marks[w]::xid8[], array_fill('0'::xid8, array[20]));
-    v_strag := coalesce(p_stragglers[w]::xid8[], '{}');
+    select * into k from windlass.kept_marks(v_queue);
+    if k.o_writes or p_marks[w] is null then
+      v_marks := k.o_marks;
+      v_strag := k.o_stragglers;
+    else
+      v_marks := p_marks[w]::xid8[];
+      v_strag := coalesce(p_stragglers[w]::xid8[], '{}');
+    end if;
     v_new := v_marks;
     v_snap := pg_current_snapshot();
     v_xmax := pg_snapshot_xmax(v_snap);
@@ -226,6 +284,9 @@ begin
     if cardinality(v_strag) > 512 then
       v_new := array_fill('0'::xid8, array[20]);
       v_strag := '{}';
+    end if;
+    if k.o_writes and v_taken > 0 then
+      perform windlass.keep_marks(v_queue, v_new, v_strag, '0' = all (k.o_marks));
     end if;
     slot := -w; kind := v_new::text; opts := v_strag::text;
     return next;

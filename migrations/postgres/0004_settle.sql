@@ -216,8 +216,9 @@ declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_verdicts smallint[]; v_all boolean := true;
   v_slots integer[] := p_slots; v_ids uuid[] := p_ids;
-  v_from integer := 1; v_to integer; v_size integer; v_at integer; v_kept integer;
-  l record; v_open varbit; v_done uuid[];
+  v_from integer := 1; v_to integer; v_size integer; v_kept integer;
+  l record; v_held uuid[]; v_open varbit; v_at integer; v_first integer; v_count integer;
+  v_done uuid[]; v_places integer[];
 begin
   for g in 1..cardinality(p_sizes) loop
     v_size := p_sizes[g];
@@ -226,62 +227,70 @@ begin
       v_slots := p_slots[v_from:v_to]; v_ids := p_ids[v_from:v_to];
     end if;
     v_kept := 0;
+    v_places := '{}';
     for l in
       select x.ctid as c, x.slot, x.queue_id, x.claimed_at, x.ids, x.open from windlass.lease x
         where x.worker_id = p_workers[g] and x.claim = p_claims[g] and not x.lone
           and x.slot <= v_slots[v_size] and x.slot + length(x.open) > v_slots[1]
         order by x.slot for update
     loop
+      v_open := l.open;
+      -- A copy, for the row's own is unpacked anew at each look.
+      v_held := l.ids;
       v_done := null;
-      if v_slots[1] = l.slot and length(l.open) = v_size and bit_count(l.open) = v_size
-          and v_slots[v_size] = l.slot + v_size - 1 and l.ids = v_ids then
-        -- The whole batch at once.
-        v_done := v_ids;
-        v_kept := v_size;
-        delete from windlass.lease x where x.ctid = l.c;
+      -- When no slot is missing between the first and the last, those of this lease are settled at
+      -- once: from which on, counted from 1 in the lease and in the group, and how many.
+      v_at := greatest(v_slots[1], l.slot);
+      v_count := least(v_slots[v_size] + 1, l.slot + length(v_open)) - v_at;
+      v_first := v_at - v_slots[1] + 1;
+      v_at := v_at - l.slot + 1;
+      if v_slots[v_size] - v_slots[1] = v_size - 1
+          and bit_count(substring(v_open from v_at for v_count)) = v_count
+          and v_held[v_at:v_at + v_count - 1] = v_ids[v_first:v_first + v_count - 1] then
+        v_done := v_held[v_at:v_at + v_count - 1];
+        v_open := overlay(v_open placing repeat('0', v_count)::varbit from v_at);
+        if v_count < v_size then
+          v_places := v_places || array(select generate_series(v_first, v_first + v_count - 1));
+        end if;
       else
-        v_open := l.open;
         v_done := '{}';
         for i in 1..v_size loop
           v_at := v_slots[i] - l.slot;
           if v_at >= 0 and v_at < length(v_open) and get_bit(v_open, v_at) = 1
-              and l.ids[v_at + 1] = v_ids[i] then
+              and v_held[v_at + 1] = v_ids[i] then
             v_open := set_bit(v_open, v_at, 0);
             v_done := array_append(v_done, v_ids[i]);
-            if v_verdicts is null then
-              v_verdicts := array_fill(null::smallint, array[cardinality(p_ids)]);
-            end if;
-            v_verdicts[v_from + i - 1] := 5;
+            v_places := array_append(v_places, i);
           end if;
         end loop;
-        v_kept := v_kept + cardinality(v_done);
-        if bit_count(v_open) = 0 then
-          delete from windlass.lease x where x.ctid = l.c;
-        elsif cardinality(v_done) > 0 then
-          update windlass.lease x set open = v_open where x.ctid = l.c;
-        end if;
       end if;
-      if cardinality(v_done) > 0 then
-        insert into windlass.finished_batch
-          (queue_id, worker_id, claim, claimed_at, ended_at, min_id, max_id, ids)
-        values (l.queue_id, p_workers[g], p_claims[g], l.claimed_at, v_now, p_least[g],
-          p_greatest[g], v_done);
-        insert into windlass.delta (queue_id, state, n)
-        values (l.queue_id, 3, -cardinality(v_done)), (l.queue_id, 5, cardinality(v_done));
+      v_count := cardinality(v_done);
+      continue when v_count = 0;
+      v_kept := v_kept + v_count;
+      if bit_count(v_open) = 0 then
+        delete from windlass.lease x where x.ctid = l.c;
+      else
+        update windlass.lease x set open = v_open where x.ctid = l.c;
       end if;
+      insert into windlass.finished_batch
+        (queue_id, worker_id, claim, claimed_at, ended_at, min_id, max_id, ids)
+      values (l.queue_id, p_workers[g], p_claims[g], l.claimed_at, v_now, p_least[g],
+        p_greatest[g], v_done);
+      insert into windlass.delta (queue_id, state, n)
+      values (l.queue_id, 3, -v_count), (l.queue_id, 5, v_count);
     end loop;
     if v_kept < v_size then
       -- Singles, repetitions and stale tokens are judged one by one.
-      if v_verdicts is null then
-        v_verdicts := array_fill(null::smallint, array[cardinality(p_ids)]);
-      end if;
+      v_verdicts := coalesce(v_verdicts, array_fill(null::smallint, array[cardinality(p_ids)]));
+      foreach v_at in array v_places loop
+        v_verdicts[v_from + v_at - 1] := 5;
+      end loop;
       for i in 1..v_size loop
-        if v_verdicts[v_from + i - 1] is null and v_kept < v_size then
-          v_verdicts[v_from + i - 1] := (windlass.settle_each(v_now, array[p_workers[g]],
-            array[p_claims[g]], array[v_slots[i]], array[v_ids[i]], array[0::smallint],
-            array[0::bigint], array[null::text], array[null::bytea], array[null::bytea]))[1];
-          v_all := v_all and v_verdicts[v_from + i - 1] = 5;
-        end if;
+        continue when v_verdicts[v_from + i - 1] is not null;
+        v_verdicts[v_from + i - 1] := (windlass.settle_each(v_now, array[p_workers[g]],
+          array[p_claims[g]], array[v_slots[i]], array[v_ids[i]], array[0::smallint],
+          array[0::bigint], array[null::text], array[null::bytea], array[null::bytea]))[1];
+        v_all := v_all and v_verdicts[v_from + i - 1] = 5;
       end loop;
     end if;
     v_from := v_to + 1;
@@ -295,12 +304,17 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_lease windlass.lease; h windlass.hold; v_count bigint := 0;
+  v_claim bigint := 0; v_slot integer := 0;
 begin
   perform pg_advisory_xact_lock(1463897687, (p_worker % 2147483647)::integer);
   loop
-    select * into v_lease from windlass.lease l where l.worker_id = p_worker
+    -- From the last on, not past all that the worker ever held and that could not be cleaned yet.
+    select * into v_lease from windlass.lease l
+      where l.worker_id = p_worker and (l.claim, l.slot) >= (v_claim, v_slot)
       order by l.claim, l.slot limit 1 for update;
     exit when not found;
+    v_claim := v_lease.claim;
+    v_slot := v_lease.slot;
     h := windlass.take_out(v_lease, position(B'1' in v_lease.open) - 1);
     if exists (select from windlass.cancel_request c where c.id = h.id) then
       perform windlass.put_end(h, v_now, 6::smallint, h.attempt, h.crashes, null, false);
@@ -323,7 +337,7 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_room bigint := p_limit; v_worker bigint;
-  v_lease windlass.lease; h windlass.hold;
+  v_lease windlass.lease; h windlass.hold; v_claim bigint; v_slot integer;
 begin
   <<workers>>
   for v_worker in select w.id from windlass.worker w where w.expires_at <= v_now order by w.id loop
@@ -333,10 +347,16 @@ begin
     perform from windlass.worker w where w.id = v_worker and w.expires_at <= v_now for update;
     continue when not found;
     worker := v_worker;
+    v_claim := 0;
+    v_slot := 0;
     loop
-      select * into v_lease from windlass.lease l where l.worker_id = v_worker
+      -- As in leave.
+      select * into v_lease from windlass.lease l
+        where l.worker_id = v_worker and (l.claim, l.slot) >= (v_claim, v_slot)
         order by l.claim, l.slot limit 1 for update;
       exit when not found;
+      v_claim := v_lease.claim;
+      v_slot := v_lease.slot;
       -- Nothing is left of the worker only when all it held was taken.
       continue workers when v_room <= 0;
       h := windlass.take_out(v_lease, position(B'1' in v_lease.open) - 1);

@@ -132,23 +132,23 @@ create function windlass.record_tick(
   p_status smallint,
   -- Skipped: why.
   p_reason bytea,
-  -- Fired: its job, as windlass.accept_one takes it.
-  p_id uuid,
-  p_queue text,
-  p_priority smallint,
-  p_max_attempts smallint,
-  p_run_at timestamptz,
-  p_delay_us bigint,
-  p_kind text,
-  p_args bytea,
-  p_opts jsonb
+  -- Fired: its job, as windlass.accept_each takes jobs; else they are empty.
+  p_ids uuid[],
+  p_queues text[],
+  p_priorities smallint[],
+  p_max_attempts smallint[],
+  p_run_at timestamptz[],
+  p_delay_us bigint[],
+  p_kinds text[],
+  p_args bytea[],
+  p_opts text[]
 ) returns table (
   o_at timestamptz,
   o_status smallint,
   o_job uuid,
   o_reason bytea,
   o_recorded_at timestamptz,
-  -- The state of a job that was accepted just now, as windlass.accept_one tells it.
+  -- The state of a job that was accepted just now, as windlass.accept_each tells it.
   o_accepted smallint
 )
 language plpgsql
@@ -179,13 +179,13 @@ begin
   o_reason := p_reason;
   o_recorded_at := coalesce(p_now, clock_timestamp());
   if p_status = 1 then
-    select accepted.o_state, accepted.o_holder into o_accepted, v_holder
-    from windlass.accept_one(
-      o_recorded_at, p_id, p_queue, p_priority, p_max_attempts, p_run_at, p_delay_us, p_kind,
+    select accepted.state, accepted.holder into o_accepted, v_holder
+    from windlass.accept_each(
+      o_recorded_at, p_ids, p_queues, p_priorities, p_max_attempts, p_run_at, p_delay_us, p_kinds,
       p_args, p_opts
     ) as accepted;
     -- A job that is known already was enqueued by somebody who makes the same ids.
-    o_job := case when o_accepted = -2 then v_holder else p_id end;
+    o_job := case when o_accepted = -2 then v_holder else p_ids[1] end;
   end if;
   insert into windlass.tick (schedule_id, at, status, job, reason, recorded_at)
   values (v_schedule, p_at, o_status, o_job, o_reason, o_recorded_at)

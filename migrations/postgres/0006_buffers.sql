@@ -66,7 +66,10 @@ create table windlass.receipt (
   reason bytea,
   -- When that was decided.
   at timestamptz not null,
-  -- Whether it goes by itself, because no job takes it along when it goes.
+  -- Whether it goes by itself, because no job takes it along when it goes. A receipt hangs on its
+  -- job so that it is not forgotten before it. Of a job that has ended when the fate is decided that
+  -- is sure anyway: a loose receipt goes after the longest retention since then. So nobody has to
+  -- search for a job among all that ended.
   is_loose boolean not null,
   -- So that an append that is repeated after the delivery is recognised.
   unique (destination_id, id)
@@ -77,34 +80,6 @@ create index receipt_by_origin on windlass.receipt (origin) where origin is not 
 
 -- Pruning reads the oldest of those that go by themselves from its start.
 create index receipt_loose on windlass.receipt (at, no) where is_loose;
-
--- Whether a job waits or runs.
---
--- A receipt hangs on its job so that it is not forgotten before it. Of a job that has ended when
--- the fate is decided that is sure anyway: a loose receipt goes after the longest retention since
--- then. So nobody has to search for a job among all that ended.
-create function windlass.goes_on(p_id uuid) returns boolean
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return exists (
-    select
-    from windlass.lease
-    where lease.min_id <= p_id
-      and lease.max_id >= p_id
-      and get_bit(lease.open, array_position(lease.ids, p_id) - 1) = 1
-  ) or exists (
-    select
-    from windlass.scheduled
-    where scheduled.id = p_id
-  ) or exists (
-    select
-    from windlass.ready
-    where ready.min_id <= p_id and ready.max_id >= p_id and p_id = any (ready.ids)
-  );
-end
-$$;
 
 -- Adds entries to a buffer: all that are new, or nothing when more than p_capacity would wait.
 create function windlass.append_entries(
@@ -268,25 +243,10 @@ begin
 end
 $$;
 
--- Whether there are receipts that go by themselves, decided until p_loose_until.
-create function windlass.beside_waits(p_loose_until timestamptz) returns boolean
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  return exists (
-    select
-    from windlass.receipt
-    where receipt.is_loose and receipt.at <= p_loose_until
-  );
-end
-$$;
-
 -- Forgets what has had its time beside jobs: receipts that go by themselves and were decided until
 -- p_loose_until, at most p_limit; and ticks beyond the newest hundred of their schedule, unless
 -- the next tick is judged by them. Answers whether more such receipts wait.
 create function windlass.prune_beside(
-  p_now timestamptz,
   p_loose_until timestamptz,
   p_limit bigint
 ) returns boolean
@@ -327,6 +287,10 @@ begin
     and old.at < crowded.kept_from
     and old.at is distinct from crowded.fired_at
     and old.status <> 2;
-  return windlass.beside_waits(p_loose_until);
+  return exists (
+    select
+    from windlass.receipt
+    where receipt.is_loose and receipt.at <= p_loose_until
+  );
 end
 $$;

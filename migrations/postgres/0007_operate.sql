@@ -75,16 +75,19 @@ begin
         where x.id = s.id order by x.no desc limit 1) e on true;
 end $$;
 
--- Takes a job out of ready, in which it is, by a caller that holds the queue's lock; answers what
--- its row said beside.
-create function windlass.take_ready(p_id uuid, out o_attempt smallint, out o_crashes smallint)
+-- Takes a job out of ready, by a caller that holds the queue's lock; answers whether it was there, and
+-- the token of the settle that put it there.
+create function windlass.take_ready(
+  p_id uuid, out o_taken boolean, out o_worker bigint, out o_claim bigint
+)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
-declare r record; v_at integer;
+declare r record;
 begin
   select x.ctid as c, x.* into r from windlass.ready x
     where x.max_id >= p_id and x.min_id <= p_id and p_id = any (x.ids) limit 1;
-  if not found then
-    raise exception 'job % is not available', p_id;
+  o_taken := found;
+  if not o_taken then
+    return;
   end if;
   delete from windlass.ready x where x.ctid = r.c;
   if cardinality(r.ids) > 1 then
@@ -93,8 +96,8 @@ begin
     values (r.queue_id, r.lane, r.xid, r.no, array_remove(r.ids, p_id), r.min_id, r.max_id,
       r.available_at, r.put_off);
   end if;
-  o_attempt := r.attempt;
-  o_crashes := r.crashes;
+  o_worker := r.settled_worker;
+  o_claim := r.settled_claim;
 end $$;
 
 -- Locks the queues of jobs against claims, in the order in which claims lock them.
@@ -118,8 +121,8 @@ language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_now timestamptz := coalesce(p_now, clock_timestamp());
   v_verdicts smallint[] := '{}'; v_verdict smallint;
-  v_id uuid; s record; h windlass.hold; v_lease windlass.lease;
-  v_settled_worker bigint; v_settled_claim bigint;
+  v_id uuid; s record; v_lease windlass.lease; v_settled_worker bigint; v_settled_claim bigint;
+  v_queue integer; v_kind text; v_key text; v_taken boolean;
 begin
   perform windlass.lock_queues_of(p_ids);
   foreach v_id in array p_ids loop
@@ -143,36 +146,35 @@ begin
         v_verdict := -3;
         exit;
       end if;
-      h := null;
-      v_settled_worker := null;
-      v_settled_claim := null;
+      select j.queue_id, j.kind,
+          case when j.opts -> 'unique' ->> 'policy' <> 'window' then j.opts -> 'unique' ->> 'key' end
+        into v_queue, v_kind, v_key
+        from windlass.job j where j.id = v_id;
       if s.state = 2 then
-        select x.settled_worker, x.settled_claim into v_settled_worker, v_settled_claim
-          from windlass.ready x
-          where x.max_id >= v_id and x.min_id <= v_id and v_id = any (x.ids) limit 1;
-        perform windlass.take_ready(v_id);
+        -- It is held already, unless the job was accepted since the queues were locked.
+        perform windlass.lock_queue(v_queue);
+        select x.o_taken, x.o_worker, x.o_claim into v_taken, v_settled_worker, v_settled_claim
+          from windlass.take_ready(v_id) x;
+        -- It was claimed meanwhile.
+        continue when not v_taken;
       else
         delete from windlass.scheduled x where x.id = v_id
           returning x.settled_worker, x.settled_claim into v_settled_worker, v_settled_claim;
         -- It was promoted meanwhile.
         continue when not found;
       end if;
-      select j.queue_id, j.kind,
-          case when j.opts -> 'unique' ->> 'policy' <> 'window' then j.opts -> 'unique' ->> 'key' end
-        into h.queue_id, h.kind, h.unique_key
-        from windlass.job j where j.id = v_id;
-      if h.unique_key is not null then
+      if v_key is not null then
         delete from windlass.unique_key k
-          where k.queue_id = h.queue_id and k.kind = h.kind collate "C"
-            and k.key = h.unique_key collate "C" and k.holder = v_id and k.expires_at is null;
+          where k.queue_id = v_queue and k.kind = v_kind collate "C"
+            and k.key = v_key collate "C" and k.holder = v_id and k.expires_at is null;
       end if;
       insert into windlass.cancel_request (id, at, reason) values (v_id, v_now, p_reason)
         on conflict (id) do nothing;
       insert into windlass.ended (id, queue_id, state, attempt, crashes, settled_worker,
         settled_claim, ended_at)
-      values (v_id, h.queue_id, 6, s.attempt, s.crashes, v_settled_worker, v_settled_claim, v_now);
+      values (v_id, v_queue, 6, s.attempt, s.crashes, v_settled_worker, v_settled_claim, v_now);
       insert into windlass.delta (queue_id, state, n)
-      values (h.queue_id, s.state, -1), (h.queue_id, 6, 1);
+      values (v_queue, s.state, -1), (v_queue, 6, 1);
       v_verdict := -2;
       exit;
     end loop;
@@ -277,14 +279,17 @@ begin
   end loop;
 end $$;
 
--- Everything known about jobs. Volatile for the reason that held is.
+-- Everything known about jobs: first what a list shows of them, but for the error, which is the last
+-- of all. Volatile for the reason that held is.
 create function windlass.details(p_ids uuid[])
 returns table (
   id uuid, kind text, queue text, priority smallint, max_attempts smallint,
-  accepted_at timestamptz, state smallint, attempt smallint, crashes smallint, due_at timestamptz,
-  claimed_at timestamptz, ended_at timestamptz, replayed_as uuid, args bytea, opts text,
-  result bytea, worker_id bigint, progress bytea, cancel_at timestamptz, cancel_reason text,
-  error_attempts smallint[], error_ats timestamptz[], error_workers bigint[], error_failures text[]
+  accepted_at timestamptz, tags text[], replay_of uuid,
+  state smallint, attempt smallint, crashes smallint, due_at timestamptz, claimed_at timestamptz,
+  ended_at timestamptz, replayed_as uuid,
+  args bytea, opts text, result bytea, worker_id bigint, progress bytea, cancel_at timestamptz,
+  cancel_reason text, error_attempts smallint[], error_ats timestamptz[], error_workers bigint[],
+  error_failures text[]
 )
 language plpgsql rows 10
 set search_path = pg_catalog, pg_temp set jit = off set enable_hashjoin = off set enable_mergejoin = off
@@ -293,9 +298,13 @@ set plan_cache_mode = force_generic_plan as $$
 begin
   return query
   select j.id, j.kind, q.name, j.priority, j.max_attempts, j.accepted_at,
+      case when j.opts ? 'tags'
+        then array(select jsonb_array_elements_text(j.opts -> 'tags')) end,
+      (j.opts ->> 'replay_of')::uuid,
       s.state, s.attempt, s.crashes,
       case when s.due_at = '-infinity' then j.accepted_at else s.due_at end,
-      s.claimed_at, s.ended_at, s.replayed_as, j.args, j.opts::text, s.result, s.worker_id,
+      s.claimed_at, s.ended_at, s.replayed_as,
+      j.args, j.opts::text, s.result, s.worker_id,
       (select p.body from windlass.progress p where p.id = s.id),
       c.at, c.reason, e.attempts, e.ats, e.workers, e.failures
     from windlass.standing(p_ids) s
@@ -309,59 +318,81 @@ begin
         from windlass.attempt_error x where x.id = s.id) e on true;
 end $$;
 
--- The ids of a list, newest first and below an id, at most so many; which list is the function's
--- name. Batches overlap, so a few are read and what lies below the first that was not is left for
--- the next call: answers fewer ids than asked then, but at least one unless the list has ended.
-
-create function windlass.list_available(p_below uuid, p_limit integer, p_queues integer[])
-returns setof uuid
-language plpgsql stable rows 100
+-- Where jobs stand together: the batches that reach below an id, those with the newest ids first, at
+-- most so many. Chunks of available jobs (p_state 2), of some queues or of all, or what was completed
+-- in bulk (5).
+create function windlass.batches(
+  p_state integer, p_below uuid, p_limit integer, p_queues integer[]
+) returns table (max_id uuid, ids uuid[])
+language plpgsql stable rows 16
 set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
-declare v_rows integer := 16; v_floor uuid; v_found integer;
 begin
-  loop
-    select r.max_id into v_floor from windlass.ready r
+  if p_state = 2 then
+    return query select r.max_id, r.ids from windlass.ready r
       where r.min_id < p_below and (p_queues is null or r.queue_id = any (p_queues))
-      order by r.max_id desc, r.min_id desc offset v_rows limit 1;
-    return query
-    select x.id from (
-        select unnest(b.ids) as id from (
-          select r.ids from windlass.ready r
-            where r.min_id < p_below and (p_queues is null or r.queue_id = any (p_queues))
-            order by r.max_id desc, r.min_id desc limit v_rows) b) x
-      where x.id < p_below and (v_floor is null or x.id > v_floor)
-      order by x.id desc limit p_limit;
-    get diagnostics v_found = row_count;
-    exit when v_found > 0 or v_floor is null;
-    v_rows := v_rows * 4;
-  end loop;
+      order by r.max_id desc, r.min_id desc limit p_limit;
+  else
+    return query select f.max_id, f.ids from windlass.finished_batch f where f.min_id < p_below
+      order by f.max_id desc, f.min_id desc limit p_limit;
+  end if;
 end $$;
 
-create function windlass.list_finished(p_below uuid, p_limit integer)
-returns setof uuid
-language plpgsql stable rows 100
-set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off as $$
-declare v_rows integer := 4; v_floor uuid; v_found integer;
+-- The ids of jobs that stand together, newest first and below an id, at most so many. Batches
+-- overlap, so a few are read and what lies below the first that was not is left for the next call:
+-- answers fewer ids than asked then, but at least one unless the list has ended.
+create function windlass.list_bulk(
+  p_state integer, p_below uuid, p_limit integer, p_queues integer[] default null
+) returns setof uuid
+language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp as $$
+declare
+  -- About a thousand ids.
+  v_rows integer := case p_state when 2 then 16 else 4 end;
+  v_floor uuid; v_found integer;
 begin
   loop
-    select f.max_id into v_floor from windlass.finished_batch f where f.min_id < p_below
-      order by f.max_id desc, f.min_id desc offset v_rows limit 1;
+    select b.max_id into v_floor
+      from windlass.batches(p_state, p_below, v_rows + 1, p_queues) b offset v_rows;
     return query
-    select x.id from (
-        select unnest(b.ids) as id from (
-          select f.ids from windlass.finished_batch f where f.min_id < p_below
-            order by f.max_id desc, f.min_id desc limit v_rows) b) x
-      where x.id < p_below and (v_floor is null or x.id > v_floor)
-      order by x.id desc limit p_limit;
+    select u.id
+      from windlass.batches(p_state, p_below, v_rows, p_queues) b cross join unnest(b.ids) u(id)
+      where u.id < p_below and (v_floor is null or u.id > v_floor)
+      order by u.id desc limit p_limit;
     get diagnostics v_found = row_count;
     exit when v_found > 0 or v_floor is null;
     v_rows := v_rows * 4;
   end loop;
 end $$;
 
+-- The ids of running jobs, as list_bulk.
 create function windlass.list_running(p_below uuid, p_limit integer) returns setof uuid
 language sql stable rows 100 set search_path = pg_catalog, pg_temp as $$
   select u.id from windlass.lease l cross join lateral unnest(l.ids) with ordinality u(id, o)
     where u.id < p_below and get_bit(l.open, u.o::integer - 1) = 1
     order by u.id desc limit p_limit
 $$;
+
+-- Since when the oldest available job of a queue has been: of each lane the first counts.
+create function windlass.oldest_available(p_queue integer) returns timestamptz
+language plpgsql stable
+set search_path = pg_catalog, pg_temp set jit = off set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set plan_cache_mode = force_generic_plan as $$
+declare k record; v_oldest timestamptz;
+begin
+  select * into k from windlass.kept_marks(p_queue);
+  select min(first.available_at) into v_oldest
+    from unnest(k.o_marks) with ordinality m(mark, lane)
+    cross join lateral (
+      (select x.available_at from windlass.ready x
+        where x.queue_id = p_queue and x.lane = m.lane - 1 and x.xid >= m.mark
+        order by x.xid, x.no limit 1)
+      union all
+      (select t.available_at
+        from unnest(k.o_stragglers) g(xid)
+        cross join lateral (
+          select x.available_at from windlass.ready x
+            where x.queue_id = p_queue and x.lane = m.lane - 1 and x.xid = g.xid
+            order by x.no limit 1) t
+        where g.xid < m.mark)
+    ) first;
+  return v_oldest;
+end $$;

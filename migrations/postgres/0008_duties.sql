@@ -152,7 +152,7 @@ begin
   delete from windlass.unique_key k where (k.queue_id, k.kind, k.key) in (
     select x.queue_id, x.kind, x.key from windlass.unique_key x where x.expires_at <= v_now
       order by x.expires_at limit p_limit for update skip locked);
-  o_more := windlass.prune_beside(v_now, p_loose, p_limit)
+  o_more := windlass.prune_beside(p_loose, p_limit)
     or exists (select from windlass.finished_batch x where x.ended_at <= p_completed)
     or exists (select from windlass.ended e where e.state = 5 and e.ended_at <= p_completed)
     or exists (select from windlass.ended e where e.state = 6 and e.ended_at <= p_cancelled)
@@ -160,17 +160,47 @@ begin
     or exists (select from windlass.unique_key k where k.expires_at <= v_now);
 end $$;
 
--- Adds up what was counted. One at a time; whoever comes second has nothing to do.
+-- What was counted since it was added up last. In another cluster, to which the tables were copied, the
+-- numbers of transactions may lie below the mark.
+create function windlass.unfolded()
+returns table (queue_id integer, state smallint, n integer)
+language plpgsql stable rows 1000
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+declare v_mark xid8; v_stragglers xid8[];
+begin
+  select case when f.mark <= pg_snapshot_xmax(pg_current_snapshot()) then f.mark else '0' end,
+      f.stragglers
+    into v_mark, v_stragglers from windlass.folded f;
+  return query
+  select d.queue_id, d.state, d.n from windlass.delta d where d.xid >= v_mark
+  union all
+  select d.queue_id, d.state, d.n from windlass.delta d
+    where d.xid = any (v_stragglers) and d.xid < v_mark;
+end $$;
+
+-- Adds up what was counted. One at a time; whoever comes second has nothing to do. What is committed
+-- behind the mark later was under way when the snapshot was taken: it is a straggler.
 create function windlass.fold() returns void
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+declare v_mark xid8; v_stragglers xid8[]; v_snap pg_snapshot;
 begin
   if not pg_try_advisory_xact_lock(1463897700, 0) then
     return;
   end if;
+  v_snap := pg_current_snapshot();
+  select case when f.mark <= pg_snapshot_xmax(v_snap) then f.mark else '0' end, f.stragglers
+    into v_mark, v_stragglers from windlass.folded f;
   with d as (
-    delete from windlass.delta returning queue_id, state, n
+    delete from windlass.delta x where x.xid >= v_mark returning x.queue_id, x.state, x.n
+  ), late as (
+    delete from windlass.delta x where x.xid = any (v_stragglers) and x.xid < v_mark
+    returning x.queue_id, x.state, x.n
   )
   insert into windlass.counter as c (queue_id, state, n)
-  select d.queue_id, d.state, sum(d.n) from d group by d.queue_id, d.state
+  select a.queue_id, a.state, sum(a.n) from (select * from d union all select * from late) a
+    group by a.queue_id, a.state
   on conflict (queue_id, state) do update set n = c.n + excluded.n;
+  update windlass.folded set mark = pg_snapshot_xmax(v_snap),
+    stragglers = array(select pg_snapshot_xip(v_snap));
 end $$;

@@ -69,6 +69,41 @@ async fn a_taken_address_is_told_with_the_way_out() {
 }
 
 #[tokio::test]
+async fn a_server_that_will_not_do_is_told_with_the_way_out_and_without_the_password() {
+    let place = Place::on_postgres().await;
+    let url = place.store_url().unwrap();
+    let (_, server) = url.rsplit_once('@').unwrap();
+    let nobody = format!("postgres://nobody_here:hunter2@{server}");
+    let (_, database) = server.rsplit_once('/').unwrap();
+    let nowhere = url.replace(&format!("/{database}"), "/none_such");
+    let closed = "postgres://windlass:hunter2@127.0.0.1:1/windlass";
+    for (url, code, says) in [
+        (&*nobody, 2, "nobody_here"),
+        (&nowhere, 2, "createdb none_such"),
+        (closed, 3, "cannot reach 127.0.0.1:1"),
+    ] {
+        for args in [&["up"][..], &["worker"], &["migrate", "status"]] {
+            let refused = place.run(&[args, &["--store", url]].concat()).await;
+            assert_eq!(refused.code, Some(code), "{args:?}: {refused:?}");
+            assert!(refused.stderr.contains(says), "{}", refused.stderr);
+            assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_schema_of_a_server_is_shown() {
+    let place = Place::on_postgres().await;
+    let shown = place.run(&["migrate", "status", "--json"]).await;
+    let steps: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    let steps = steps.as_array().unwrap();
+    assert!(steps.iter().all(|step| step["applied_at"].is_string()));
+    assert!(steps.len() > 5, "{steps:?}");
+    let again = place.run(&["migrate", "up"]).await;
+    assert!(again.stdout.contains("has the newest schema"), "{again:?}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_store_is_left_alone() {
     let place = Place::new();
     let file = place.path().join("notes.db");

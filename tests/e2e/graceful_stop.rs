@@ -2,12 +2,21 @@
 
 use rustix::process::Signal;
 
-use crate::{process::Place, target::Target};
+use crate::{
+    process::{Place, on_every_store},
+    target::Target,
+};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_runs_may_finish_and_what_waits_is_left_uncounted() {
+on_every_store!(
+    what_runs_may_finish_and_what_waits_is_left_uncounted,
+    what_does_not_finish_in_time_is_handed_back_uncounted,
+    a_second_signal_stops_at_once,
+    every_role_stops_in_peace,
+);
+
+async fn what_runs_may_finish_and_what_waits_is_left_uncounted(place: Place) {
     let target = Target::start().await;
-    let place = Place::new().with("WORKER__CONCURRENCY", "4");
+    let place = place.with("WORKER__CONCURRENCY", "4");
     let mut first = place.start(&["up"]);
     let ids = first.api().await.submit(&target.jobs(10)).await;
     target.came(4).await;
@@ -32,10 +41,9 @@ async fn what_runs_may_finish_and_what_waits_is_left_uncounted() {
     assert_eq!(target.calls(), 10, "none runs twice");
 }
 
-#[tokio::test]
-async fn what_does_not_finish_in_time_is_handed_back_uncounted() {
+async fn what_does_not_finish_in_time_is_handed_back_uncounted(place: Place) {
     let target = Target::start().await;
-    let place = Place::new().with("WORKER__DRAIN_TIMEOUT", "100ms");
+    let place = place.with("WORKER__DRAIN_TIMEOUT", "100ms");
     let mut first = place.start(&["up"]);
     let ids = first.api().await.submit(&target.jobs(1)).await;
     target.came(1).await;
@@ -52,10 +60,9 @@ async fn what_does_not_finish_in_time_is_handed_back_uncounted() {
     assert_eq!(target.calls(), 2);
 }
 
-#[tokio::test]
-async fn a_second_signal_stops_at_once() {
+async fn a_second_signal_stops_at_once(place: Place) {
     let target = Target::start().await;
-    let place = Place::new().with("WORKER__DRAIN_TIMEOUT", "10m");
+    let place = place.with("WORKER__DRAIN_TIMEOUT", "10m");
     let mut process = place.start(&["up"]);
     process.api().await.submit(&target.jobs(1)).await;
     target.came(1).await;
@@ -66,9 +73,7 @@ async fn a_second_signal_stops_at_once() {
     assert_eq!(process.count("second SIGINT: stopping at once"), 1);
 }
 
-#[tokio::test]
-async fn every_role_stops_in_peace() {
-    let place = Place::new();
+async fn every_role_stops_in_peace(place: Place) {
     for role in ["up", "api", "worker", "scheduler"] {
         let mut process = place.start(&[role]);
         process.line("windlass").await;

@@ -3,10 +3,14 @@
 use shared::clock::Timestamp;
 use std::time::Duration;
 
-use crate::{process::Place, target::Target};
+use crate::{
+    process::{Place, on_every_store},
+    target::Target,
+};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_scheduler_takes_over_and_every_tick_fires_once() {
+on_every_store!(another_scheduler_takes_over_and_every_tick_fires_once);
+
+async fn another_scheduler_takes_over_and_every_tick_fires_once(place: Place) {
     let target = Target::start().await;
     target.answer_all();
     let config = format!(
@@ -14,7 +18,7 @@ async fn another_scheduler_takes_over_and_every_tick_fires_once() {
          args = {{ url = \"{}\", method = \"POST\" }}\n",
         target.url()
     );
-    let place = Place::new().with("SCHEDULER__LEASE", "1s");
+    let place = place.with("SCHEDULER__LEASE", "1s");
     std::fs::write(place.path().join("windlass.toml"), config).unwrap();
     let _worker = place.start(&["worker"]);
     let mut first = place.start(&["scheduler"]);
@@ -29,7 +33,7 @@ async fn another_scheduler_takes_over_and_every_tick_fires_once() {
     let so_far = target.calls();
     target.came(so_far + 3).await;
 
-    let store = place.store();
+    let store = place.store().await;
     let name = "every-second".parse().unwrap();
     let mut ticks = store.ticks(name, 100).await.unwrap();
     store.close().await;

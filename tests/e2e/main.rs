@@ -1,4 +1,4 @@
-//! End to end: the real binary, real files, real signals. One story a file.
+//! End to end: the real binary, real files and servers, real signals. One story a file.
 //!
 //! A test waits for something the process says (a line of its log, an answer of its API, a call
 //! that reaches [`target`]), never for time to pass.
@@ -17,6 +17,7 @@ mod dst_table;
 mod graceful_stop;
 mod leader_takeover;
 mod main_job;
+mod password;
 mod publish;
 mod reload;
 mod two_processes;

@@ -3,7 +3,12 @@
 
 use serde_json::{Value, json};
 
-use crate::{http::Api, process::Place};
+use crate::{
+    http::Api,
+    process::{Place, on_every_store},
+};
+
+on_every_store!(the_commands_show_and_change_what_the_process_does);
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -73,9 +78,7 @@ async fn the_demo_does_the_main_job_and_its_dead_letter_is_mended_and_replayed()
 }
 
 /// A person at a terminal: submit, watch, look, pause and resume.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_commands_show_and_change_what_the_process_does() {
-    let place = Place::new();
+async fn the_commands_show_and_change_what_the_process_does(place: Place) {
     let up = place.start(&["up"]);
     let api = up.api().await;
     let run = async |args: &[&str]| {

@@ -2,7 +2,15 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use shared::{clock::Clock, shutdown::Tasks, store::sqlite::SqliteStore};
+use shared::{
+    clock::Clock,
+    shutdown::Tasks,
+    store::{
+        self, Store,
+        postgres::admin::{Scratch, Session},
+        sqlite::SqliteStore,
+    },
+};
 use std::{
     path::Path,
     process::{ExitStatus, Stdio},
@@ -14,18 +22,40 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
     sync::watch,
-    time::timeout,
+    time::{sleep, timeout},
 };
+use windlass_tests::backends::postgres::database;
 
 use crate::http::Api;
 
 /// How long anything may take before a test gives up; far beyond what it takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 
+/// Each story on each store that outlives a process.
+macro_rules! on_every_store {
+    ($($story:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(crate::process::Place::new()).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(crate::process::Place::on_postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_every_store;
+
 /// A directory, and the environment of the processes in it.
 pub(crate) struct Place {
     dir: TempDir,
     environment: Vec<(String, String)>,
+    /// Where its processes keep their jobs, unless they do in a file.
+    database: Option<Scratch>,
 }
 
 impl Place {
@@ -35,12 +65,21 @@ impl Place {
         let place = Self {
             dir: tempfile::tempdir().unwrap(),
             environment: Vec::new(),
+            database: None,
         };
         place
             .with("API__LISTEN", "127.0.0.1:0")
             .with("OUTBOUND__ALLOW", "127.0.0.0/8")
             .with("WORKER__POLL", "50ms")
             .with("SCHEDULER__RESCUE_EVERY", "100ms")
+    }
+
+    /// The same with the jobs in a database of its own, on a server.
+    pub(crate) async fn on_postgres() -> Self {
+        let database = database().await;
+        let mut place = Self::new().with("STORE__URL", database.url());
+        place.database = Some(database);
+        place
     }
 
     /// Sets a key for the processes that start from now on: `WORKER__LEASE`.
@@ -56,9 +95,40 @@ impl Place {
     }
 
     /// The store of its processes, for looking into it beside them.
-    pub(crate) fn store(&self) -> Arc<dyn shared::store::Store> {
+    pub(crate) async fn store(&self) -> Arc<dyn Store> {
+        if let Some(database) = &self.database {
+            return store::open(database.url(), Clock::system()).await.unwrap();
+        }
         let path = self.path().join("windlass.db");
         SqliteStore::open(path, Clock::system()).unwrap()
+    }
+
+    /// The URL of the database that the jobs are in, unless they are in a file.
+    pub(crate) fn store_url(&self) -> Option<&str> {
+        self.database.as_ref().map(Scratch::url)
+    }
+
+    /// Whether the jobs are in a file.
+    pub(crate) fn is_a_file(&self) -> bool {
+        self.database.is_none()
+    }
+
+    /// Waits until nothing is under way any more of what processes sent that were killed. Into a
+    /// file the dead write no more; a server finishes what it was sent.
+    pub(crate) async fn quiet(&self) {
+        let Some(database) = &self.database else {
+            return;
+        };
+        let mut session = Session::open(database.url(), PATIENCE).await.unwrap();
+        let others = "select count(*) from pg_stat_activity where datname = current_database() \
+                      and backend_type = 'client backend' and pid <> pg_backend_pid()";
+        let gone = async {
+            while session.run(others).await.unwrap() != [["0"]] {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let gone = timeout(PATIENCE, gone).await;
+        gone.expect("the server notices that its clients are gone");
     }
 
     fn command(&self, args: &[&str]) -> Command {

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use shared::shutdown::Tasks;
 use tokio::net::TcpListener;
 
-use crate::process::Place;
+use crate::process::{Place, on_every_store};
+
+on_every_store!(a_full_buffer_refuses_more_and_loses_nothing_until_a_worker_comes);
 
 const PUBLISH: &str = "/v1/destinations/partner/publish";
 
@@ -23,8 +25,7 @@ fn configuration(url: &str, capacity: u64) -> String {
     )
 }
 
-#[tokio::test]
-async fn a_full_buffer_refuses_more_and_loses_nothing_until_a_worker_comes() {
+async fn a_full_buffer_refuses_more_and_loses_nothing_until_a_worker_comes(place: Place) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let subscriber = Router::new().fallback(async || "");
@@ -32,7 +33,7 @@ async fn a_full_buffer_refuses_more_and_loses_nothing_until_a_worker_comes() {
     tasks.spawn(async { axum::serve(listener, subscriber).await.unwrap() });
 
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let place = Place::new()
+    let place = place
         .with("DESTINATIONS__PARTNER__SECRET", secret)
         .with("LOGS__FILTER", "info,windlass=debug");
     let file = place.path().join("windlass.toml");

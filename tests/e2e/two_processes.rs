@@ -1,12 +1,19 @@
-//! Several processes share one file.
+//! Several processes share one store.
 
-use crate::{process::Place, target::Target};
+use crate::{
+    process::{Place, on_every_store},
+    target::Target,
+};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_workers_share_the_jobs_of_one_file_and_each_job_runs_once() {
+on_every_store!(
+    two_workers_share_the_jobs_of_one_store_and_each_job_runs_once,
+    each_role_may_be_a_process_of_its_own,
+);
+
+async fn two_workers_share_the_jobs_of_one_store_and_each_job_runs_once(place: Place) {
     const EACH: usize = 50;
     let target = Target::start().await;
-    let place = Place::new().with("WORKER__CONCURRENCY", &EACH.to_string());
+    let place = place.with("WORKER__CONCURRENCY", &EACH.to_string());
     let up = place.start(&["up", "--name", "first"]);
     let api = up.api().await;
     let mut worker = place.start(&["worker", "--name", "second"]);
@@ -40,11 +47,9 @@ async fn two_workers_share_the_jobs_of_one_file_and_each_job_runs_once() {
 
 /// The API of one process, the worker of another, the scheduler of a third: a job that is due
 /// later needs all of them.
-#[tokio::test]
-async fn each_role_may_be_a_process_of_its_own() {
+async fn each_role_may_be_a_process_of_its_own(place: Place) {
     let target = Target::start().await;
     target.answer_all();
-    let place = Place::new();
     let api = place.start(&["api"]);
     let worker = place.start(&["worker"]);
     let scheduler = place.start(&["scheduler"]);

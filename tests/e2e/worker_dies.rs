@@ -6,17 +6,18 @@ use shared::job::{JobId, State};
 use std::collections::HashMap;
 
 use crate::{
-    process::{Place, Process},
+    process::{Place, Process, on_every_store},
     target::Target,
 };
+
+on_every_store!(killed_with_a_thousand_jobs_in_flight_it_loses_none_and_ends_none_twice);
 
 const JOBS: usize = 1000;
 
 /// Every job is in flight, and some are being settled at the very moment of the kill.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_with_a_thousand_jobs_in_flight_it_loses_none_and_ends_none_twice() {
+async fn killed_with_a_thousand_jobs_in_flight_it_loses_none_and_ends_none_twice(place: Place) {
     let target = Target::start().await;
-    let place = Place::new()
+    let place = place
         .with("WORKER__CONCURRENCY", "1000")
         .with("WORKER__LEASE", "3s")
         .with("WORKER__HEARTBEAT", "1s")
@@ -28,6 +29,7 @@ async fn killed_with_a_thousand_jobs_in_flight_it_loses_none_and_ends_none_twice
     target.answer(600);
     api.ended(&target.caller(0)).await;
     first.kill().await;
+    place.quiet().await;
 
     let before = results(&place, &ids).await;
     let called_before = target.calls_by_job();
@@ -68,9 +70,9 @@ fn report(completed: usize, twice: usize, before: usize) {
     );
 }
 
-/// The results of the jobs that had completed, read from the file that the dead process left.
+/// The results of the jobs that had completed, read from the store that the dead process left.
 async fn results(place: &Place, ids: &[String]) -> HashMap<String, Value> {
-    let store = place.store();
+    let store = place.store().await;
     let keys: Vec<JobId> = ids.iter().map(|id| id.parse().unwrap()).collect();
     let mut results = HashMap::new();
     for job in store.get(keys).await.unwrap().into_iter().flatten() {

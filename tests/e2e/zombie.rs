@@ -3,12 +3,16 @@
 use rusqlite::Connection;
 use rustix::process::Signal;
 
-use crate::{process::Place, target::Target};
+use crate::{
+    process::{Place, Process, on_every_store},
+    target::Target,
+};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_wakes_after_its_lease_cannot_end_an_attempt_of_another() {
+on_every_store!(a_worker_that_wakes_after_its_lease_cannot_end_an_attempt_of_another);
+
+async fn a_worker_that_wakes_after_its_lease_cannot_end_an_attempt_of_another(place: Place) {
     let target = Target::start().await;
-    let place = Place::new()
+    let place = place
         .with("WORKER__LEASE", "1s")
         .with("WORKER__HEARTBEAT", "200ms");
     let sleeper = place.start(&["worker", "--name", "sleeper"]);
@@ -45,9 +49,12 @@ async fn a_worker_that_wakes_after_its_lease_cannot_end_an_attempt_of_another() 
     drop(other);
 }
 
-/// Stops a process while it does not write: a writer that sleeps would hold up all others, which
-/// is what a single file means, and not what is looked at here.
-fn freeze(place: &Place, process: &crate::process::Process) {
+/// Stops a process while it does not write to a file: a writer that sleeps would hold up all others,
+/// which is what a single file means, and not what is looked at here.
+fn freeze(place: &Place, process: &Process) {
+    if !place.is_a_file() {
+        return process.signal(Signal::STOP);
+    }
     let file = Connection::open(place.path().join("windlass.db")).unwrap();
     file.busy_timeout(crate::process::PATIENCE).unwrap();
     file.execute_batch("begin immediate").unwrap();

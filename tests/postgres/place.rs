@@ -1,7 +1,7 @@
 //! A database with a store on it, and connections beside the store's.
 
 use shared::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     job::{ClaimedJob, JobDetail, JobId, State},
     store::{
         ClaimParams, JobStore, QueueStore, WorkStore,
@@ -48,13 +48,17 @@ impl Place {
 
     /// Claims everything that is available in a queue, by a new worker.
     pub(crate) async fn claim(&self, queue: &str) -> Vec<ClaimedJob> {
+        self.claim_some(queue, 1000).await
+    }
+
+    async fn claim_some(&self, queue: &str, max: usize) -> Vec<ClaimedJob> {
         let lease = Duration::from_mins(1);
         let worker = self.store.register(worker_info("hand"), lease).await;
         let params = ClaimParams {
             worker: worker.unwrap(),
             claim: self.claims.fetch_add(1, Ordering::Relaxed) + 1,
-            wants: vec![make::want(queue, 1000)],
-            max: 1000,
+            wants: vec![make::want(queue, max)],
+            max,
         };
         self.store.claim(params).await.unwrap()
     }
@@ -63,6 +67,19 @@ impl Place {
     pub(crate) async fn claim_ids(&self, queue: &str) -> Vec<JobId> {
         let claimed = self.claim(queue).await;
         claimed.iter().map(|job| job.id).collect()
+    }
+
+    /// The same of a few of them.
+    pub(crate) async fn claim_at_most(&self, queue: &str, max: usize) -> Vec<JobId> {
+        let claimed = self.claim_some(queue, max).await;
+        claimed.iter().map(|job| job.id).collect()
+    }
+
+    /// Since when the oldest available job of a queue has been.
+    pub(crate) async fn oldest(&self, queue: &str) -> Option<Timestamp> {
+        let queues = self.store.queues().await.unwrap();
+        let found = queues.iter().find(|record| record.name.as_str() == queue);
+        found.and_then(|record| record.oldest_available_at)
     }
 
     pub(crate) async fn detail(&self, id: JobId) -> Option<JobDetail> {

@@ -4,8 +4,8 @@ use shared::{
     clock::{Clock, Timestamp},
     job::{State, outcome::Ending},
     store::{
-        ClaimParams, DutyStore, JobStore, PruneParams, QueueStore, RescueParams, Retention,
-        Settled, WorkStore,
+        ClaimParams, DutyStore, Error, JobStore, PruneParams, QueueStore, RescueParams, Retention,
+        Settled, Store, WorkStore,
         postgres::{
             PostgresStore,
             admin::Scratch,
@@ -165,6 +165,35 @@ async fn run_a_job(url: &str) -> shared::store::Result<()> {
 }
 
 #[tokio::test]
+async fn a_right_that_is_missing_is_named_with_where_the_grants_are() {
+    let place = Place::new().await;
+    let grants = "grant usage on schema windlass to ROLE; grant select on windlass.migration, \
+                  windlass.queue to ROLE";
+    let url = role(&place, grants).await;
+    let store = PostgresStore::open(&url.parse().unwrap(), Clock::system()).await;
+    let store = store.unwrap();
+    let enqueued = store.enqueue(vec![make::job()]).await;
+    let registered = store
+        .register(worker_info("hand"), Duration::from_mins(1))
+        .await;
+    store.close().await;
+    drop_role(&place).await;
+    for (refused, missing) in [
+        (enqueued.err(), "for function accept_groups"),
+        (registered.err(), "for table worker"),
+    ] {
+        let Some(Error::Invalid(refused)) = refused else {
+            panic!("{missing}: {refused:?}");
+        };
+        let told = refused.to_string();
+        let expected =
+            format!("the rights that are needed: permission denied {missing}; the grants");
+        assert!(told.contains(&expected), "{told}");
+    }
+    assert_eq!(place.counted("default", State::Available).await, 0);
+}
+
+#[tokio::test]
 async fn the_examples_of_the_document_run() {
     let document = include_str!("../../docs/ENQUEUE_FROM_SQL.md");
     let place = Place::new().await;
@@ -177,6 +206,8 @@ async fn the_examples_of_the_document_run() {
         let example = example.replace("shop", place.database.name());
         ran.push((run(&mut owner, &example).await, example));
     }
+    let word = format!("alter role {} password 'word'", place.database.name());
+    run(&mut owner, &word).await.unwrap();
     let mut app = PgConnection::connect(&as_role(&place.database))
         .await
         .unwrap();

@@ -3,7 +3,13 @@
 use shared::{
     clock::Clock,
     patience::chain,
-    store::{Error, open, postgres::admin::Admin},
+    store::{
+        Error, Store as _, open,
+        postgres::{
+            PostgresStore,
+            admin::{Admin, Scratch},
+        },
+    },
 };
 use std::time::Duration;
 use windlass_tests::{
@@ -68,7 +74,16 @@ async fn an_address_that_leads_nowhere_says_what_to_do() {
         assert!(told.contains(what), "{told}");
         assert!(!told.contains(word), "{told}");
     }
-    let store = open(&url, Clock::system()).await.unwrap();
+    let store = PostgresStore::open(&url.parse().unwrap(), Clock::system()).await;
+    let store = store.unwrap();
+    let scratch = Scratch::new(&url, "windlass_test", None).await.unwrap();
+    let admin = Admin::connect(scratch.url()).await.unwrap();
+    let printed = format!("{store:?}{scratch:?}{admin:?}");
+    assert!(
+        scratch.url().contains(word) && !printed.contains(word),
+        "{printed}"
+    );
+    drop((scratch, admin));
     server.kill();
     let (error, told) = refused(&url).await;
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");

@@ -17,6 +17,7 @@ const ARROWS: [(&str, &str, &[&str]); 7] = [
             "windlass-api",
             "windlass-scheduler",
             "windlass-shared",
+            "windlass-tests",
             "windlass-worker",
         ],
     ),
@@ -83,6 +84,10 @@ fn no_arrow_but_the_ones_of_the_house() {
                     "{folder}: {name} is declared here; it belongs into the workspace's manifest",
                 );
                 if let Some(ours) = nicknames.get(name) {
+                    assert!(
+                        ours != "windlass-tests" || section == "dev-dependencies",
+                        "{package} is built with the tests' harness",
+                    );
                     assert!(
                         allowed.contains(&ours.as_str()),
                         "{package} depends on {ours} ({section}); the arrows are \

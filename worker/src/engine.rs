@@ -23,20 +23,19 @@ mod inbox;
 mod listen;
 mod outbox;
 mod pace;
+mod queues;
 mod running;
 mod settle;
 
 use arc_swap::ArcSwap;
 use shared::{
-    job::QueueName,
     job::outcome::{Ending, Outcome, conclude},
     lease::WorkerId,
     shutdown::{Shutdown, Tasks},
     store::{self, Settle, Store},
 };
 use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -100,9 +99,10 @@ pub(crate) struct Engine {
     /// The store said that the lease of this worker is gone. It may be one that was given up
     /// since: whoever hears it compares.
     lost: watch::Sender<Option<WorkerId>>,
-    /// There may be queues that are not known.
-    queues_changed: AtomicBool,
-    queues: Mutex<HashSet<QueueName>>,
+    /// The queues that are known.
+    queues: queues::Queues,
+    /// There may be others.
+    queues_changed: Notify,
     /// Cancelled when everything is settled and the registration has ended.
     pub(crate) closed: CancellationToken,
 }
@@ -130,8 +130,8 @@ impl Engine {
             work: Notify::new(),
             cancels: Notify::new(),
             lost: watch::Sender::new(None),
-            queues_changed: AtomicBool::new(true),
-            queues: Mutex::default(),
+            queues: queues::Queues::default(),
+            queues_changed: Notify::new(),
             closed: CancellationToken::new(),
         })
     }
@@ -248,19 +248,6 @@ impl Engine {
     fn prefetch(&self) -> usize {
         let pace = *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         pace.prefetch(self.settings.concurrency)
-    }
-
-    fn know_queues(&self, names: &[QueueName]) {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        queues.clear();
-        queues.extend(names.iter().cloned());
-    }
-
-    fn knows_queue(&self, name: &QueueName) -> bool {
-        self.queues
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(name)
     }
 
     /// Stops every attempt, and forgets what was not started.

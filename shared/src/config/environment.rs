@@ -8,6 +8,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fmt,
 };
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     origin::Origin,
     tree::{Node, Table, Value},
 };
+use crate::store::redacted_url;
 
 /// What the names of our variables begin with.
 const PREFIX: &str = "WINDLASS__";
@@ -23,7 +25,7 @@ const PREFIX: &str = "WINDLASS__";
 const DEEPEST: usize = 16;
 
 /// One setting from the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Flag {
     /// The key it sets: `api.listen`.
     pub key: &'static str,
@@ -31,6 +33,17 @@ pub struct Flag {
     pub value: String,
     /// The flag as people write it: `--listen`.
     pub name: &'static str,
+}
+
+impl fmt::Debug for Flag {
+    /// Without a password, which the address of a store may hold.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flag")
+            .field("key", &self.key)
+            .field("value", &redacted_url(&self.value))
+            .field("name", &self.name)
+            .finish()
+    }
 }
 
 /// Lays the environment's values over `tree`.

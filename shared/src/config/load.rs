@@ -11,7 +11,7 @@ use super::{
     Config, Flag, REFERENCE,
     check::{self, Names},
     environment,
-    fault::Faults,
+    fault::{Fault, Faults},
     file::{self, Digest},
     notes::Notes,
     origin::{Origin, Origins},
@@ -24,6 +24,9 @@ pub const USUAL_FILE: &str = "windlass.toml";
 
 /// Where systemd puts a service's credentials.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+/// The key of the store's address.
+const STORE_URL: &str = "store.url";
 
 /// What is laid over the reference. Kept by whoever reloads: the file is read anew each time, the
 /// environment and the flags stay what they were at start.
@@ -61,6 +64,21 @@ impl Loaded {
     /// Where the value of a key came from; `None` for keys that no layer names.
     pub fn origin(&self, key: &str) -> Option<&Origin> {
         self.origins.get(key)
+    }
+
+    /// A warning when the command line holds the password of the store: whoever is on this machine
+    /// can read it there, for as long as the process runs.
+    pub fn exposed(&self) -> Option<Fault> {
+        let origin = self.origin(STORE_URL).cloned();
+        let by_flag = matches!(origin, Some(Origin::Flag { .. }));
+        (by_flag && self.config.store.url.has_password()).then(|| Fault {
+            key: STORE_URL.to_owned(),
+            origin,
+            problem: "holds a password, which everybody on this machine can read in the list of \
+                      processes; leave it out of the URL, and set WINDLASS__STORE__PASSWORD or \
+                      name a file that holds it in store.password_file"
+                .to_owned(),
+        })
     }
 }
 

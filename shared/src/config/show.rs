@@ -187,5 +187,5 @@ fn warnings(loaded: &Loaded) -> Vec<Fault> {
         origin: loaded.origin(&warning.key).cloned(),
         ..warning
     });
-    placed.collect()
+    loaded.exposed().into_iter().chain(placed).collect()
 }

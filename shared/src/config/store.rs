@@ -21,7 +21,7 @@ impl Store {
         let password = from.secret(PASSWORD);
         if password.is_some() && from.fine(&["url"]) {
             let problem = match &url {
-                StoreUrl::Postgres(address) if address.has_password() => {
+                url if url.has_password() => {
                     Some("is set, and store.url holds a password too; leave one of them out")
                 }
                 StoreUrl::Redis(address) if address.has_password() => {

@@ -12,8 +12,8 @@
 //!
 //! # One statement a call
 //!
-//! Every call is one statement, mostly one of the functions of the schema: one round trip, one
-//! transaction, and nothing that a pooler between us and the server could tear apart
+//! What a call changes, one statement changes, mostly one of the functions of the schema: one round
+//! trip, one transaction, and nothing that a pooler between us and the server could tear apart
 //! ([`database`]).
 //!
 //! # Wake-up
@@ -29,6 +29,7 @@
 //! # Lists
 //!
 //! Ids are ordered by the time they were made, so lists run by id, and need no index of their own.
+//! A server that follows the first may answer them ([`replica`]).
 
 mod address;
 pub mod admin;
@@ -47,6 +48,7 @@ mod migrate;
 mod opts;
 mod queue;
 mod replay;
+mod replica;
 mod row;
 mod schedule;
 mod settle;
@@ -56,7 +58,7 @@ mod worker;
 
 use async_trait::async_trait;
 use sqlx::Connection;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     AppendParams, Beat, BufferStore, CancelParams, Cancelled, Capabilities, ClaimParams,
@@ -73,6 +75,7 @@ use crate::{
     page::Page,
 };
 use database::Database;
+use replica::Replica;
 use wake::Waker;
 
 pub use address::Address;
@@ -83,14 +86,23 @@ pub use sqlx;
 const NOW: &str = include_str!("postgres/sql/now.sql");
 
 /// A store on a PostgreSQL server.
-#[derive(Debug)]
 pub struct PostgresStore {
     database: Database,
+    replica: Option<Replica>,
     waker: Waker,
     memory: claim::Memory,
     folding: duty::Pace,
     maintaining: duty::Pace,
     gather: gather::Gather,
+}
+
+impl fmt::Debug for PostgresStore {
+    /// Without what the driver was told, which prints passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
 }
 
 impl PostgresStore {
@@ -113,10 +125,14 @@ impl PostgresStore {
         let listen = address.listen_options().map_err(invalid)?;
         // One of them is the listener's.
         let connections = address.pool_max() - u32::from(listen.is_some());
+        let replica = address.replica_options().map_err(invalid)?;
+        let replica =
+            replica.map(|options| Replica::new(options, address.is_pooled(), clock.clone()));
         let database = Database::new(options, connections, address.is_pooled(), clock);
         Ok(Arc::new(Self {
             waker: Waker::new(database.clone(), listen),
             database,
+            replica,
             memory: claim::Memory::default(),
             folding: duty::Pace::default(),
             maintaining: duty::Pace::default(),
@@ -135,9 +151,8 @@ impl PostgresStore {
     ///
     /// # Errors
     /// `Invalid` when a job is out of range: nothing was enqueued and the transaction may go on.
-    /// `Unavailable` when the
-    /// transaction must be made again from its beginning: it lost a race, or the server is away.
-    /// Whatever the server has refused, the transaction can only be rolled back.
+    /// `Unavailable` when the transaction must be made again from its beginning: it lost a race, or
+    /// the server is away. Whatever the server has refused, the transaction can only be rolled back.
     ///
     /// # Cancel safety
     /// None: a transaction in which this was dropped is to be rolled back.
@@ -267,6 +282,10 @@ impl QueueStore for PostgresStore {
         queue::list(self).await
     }
 
+    async fn queue_names(&self) -> Result<Vec<QueueName>> {
+        queue::names(self).await
+    }
+
     async fn set_paused(&self, queue: QueueName, paused: bool) -> Result<()> {
         queue::set_paused(self, queue, paused).await
     }
@@ -366,5 +385,8 @@ impl Store for PostgresStore {
     async fn close(&self) {
         self.waker.close().await;
         self.database.close().await;
+        if let Some(replica) = &self.replica {
+            replica.close().await;
+        }
     }
 }

@@ -29,6 +29,15 @@ impl StoreUrl {
             Self::Sqlite(_) | Self::Memory => self.to_string(),
         }
     }
+
+    /// Whether it holds a password itself.
+    pub fn has_password(&self) -> bool {
+        match self {
+            Self::Postgres(address) => address.has_password(),
+            Self::Redis(address) => address.has_password(),
+            Self::Sqlite(_) | Self::Memory => false,
+        }
+    }
 }
 
 impl Default for StoreUrl {
@@ -157,6 +166,7 @@ mod tests {
         assert_eq!(server.expose(), "postgres://u:hunter2@h/d");
         assert_eq!(server.to_string(), "postgres://u:[redacted]@h/d");
         assert!(!format!("{server:?}").contains("hunter2"));
+        assert!(server.has_password() && !StoreUrl::Memory.has_password());
         for (text, reason) in [
             ("", "no store's address"),
             ("windlass.db", "no store's address"),

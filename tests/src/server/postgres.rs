@@ -1,9 +1,11 @@
-//! A PostgreSQL server for tests: the one that is named, the one on this machine, or one of our own
-//! from the programs that are installed. Never none: a test that needs a server and has none fails.
+//! A PostgreSQL server for tests: the one that is named, one of our own from the programs that are
+//! named, the one on this machine, or one of our own from the programs that are installed. Never none:
+//! a test that needs a server and has none fails.
 
 pub(super) mod cluster;
 pub mod pooler;
 mod programs;
+pub mod proxy;
 
 use std::{
     fs::{self, File},
@@ -45,6 +47,9 @@ async fn find() -> String {
             Ok(()) => named,
             Err(why) => panic!("{NAMED} names a server that will not do: {why}"),
         };
+    }
+    if programs::named().is_some() {
+        return of_the_run().await;
     }
     // Every server has a user of the one name or of the other.
     let users = [Some("postgres".to_owned()), told("USER")];
@@ -98,17 +103,19 @@ async fn of_the_run() -> String {
     url
 }
 
-/// Beside what was built. Whoever is root runs servers as somebody else, who may not look there.
+/// Beside what was built, one for each release: none reads what another wrote. Whoever is root runs servers as somebody else, who may not look there.
 fn home() -> PathBuf {
+    let release = programs::release(&programs::directory());
+    let name = format!("windlass-test-postgres-{release}");
     if cluster::is_root() {
-        return std::env::temp_dir().join("windlass-test-postgres");
+        return std::env::temp_dir().join(name);
     }
     let this = std::env::current_exe().unwrap();
     let target = this
         .ancestors()
         .find(|dir| dir.join("CACHEDIR.TAG").is_file());
     let target = target.expect("tests are built into a target directory");
-    target.join("windlass-test-postgres")
+    target.join(name)
 }
 
 /// A port that nobody listens on.
@@ -145,22 +152,41 @@ pub struct PrivateServer {
 impl PrivateServer {
     /// Makes one and starts it.
     pub async fn start() -> Self {
+        let mut server = Self::nowhere();
+        server.cluster.make();
+        server.restart().await;
+        server
+    }
+
+    /// Makes one that follows this one and only reads. This one is stopped meanwhile, as by a crash.
+    pub async fn standby(&mut self) -> Self {
+        let mut standby = Self::nowhere();
+        self.cluster.stop();
+        self.kill();
+        standby.cluster.follow(&self.cluster, self.port);
+        self.restart().await;
+        standby.restart().await;
+        standby
+    }
+
+    fn nowhere() -> Self {
         let dir = tempfile::Builder::new()
             .prefix("windlass-test-postgres-")
             .tempdir()
             .unwrap();
         cluster::let_servers_in(dir.path());
-        let cluster = Cluster::at(dir.path().join("data"));
-        cluster.make();
-        let mut server = Self {
-            cluster,
+        Self {
+            cluster: Cluster::at(dir.path().join("data")),
             port: free_port(),
             process: None,
             log: dir.path().join("log"),
             _dir: dir,
-        };
-        server.restart().await;
-        server
+        }
+    }
+
+    /// Has it follow no more, and write.
+    pub fn promote(&self) {
+        self.cluster.promote();
     }
 
     /// The URL of a database on it, by a user who may do everything.

@@ -8,10 +8,7 @@ use shared::{
     shutdown::Shutdown,
     store::{Capabilities, ClaimParams, Error, Wake, Want},
 };
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     engine::{Engine, Registration},
@@ -29,10 +26,15 @@ const STALE: Duration = Duration::from_millis(500);
 /// starts this much later at worst, and a look costs the store little.
 const UNHINTED: Duration = Duration::from_millis(20);
 
+/// Most of the other queues that one claim asks. Each costs the store a look, and may cost it a lock
+/// while the claim lasts; of many, several claims ask in turn.
+const AT_ONCE: usize = 250;
+
 /// Claims until draining begins.
 pub(super) async fn run(engine: Arc<Engine>, shutdown: Shutdown) {
     tokio::select! {
         () = claim_for_ever(&engine) => {}
+        () = look_for_queues(&engine) => {}
         () = hand_back_stale(&engine) => {}
         () = shutdown.draining() => {}
     }
@@ -43,8 +45,8 @@ async fn claim_for_ever(engine: &Engine) {
         engine,
         registration: None,
         number: 0,
+        unfilled: 0,
         served: Served::new(&engine.settings.queues),
-        refreshed: None,
         patience: Patience::new("claim jobs"),
     };
     let mut hungry = true;
@@ -54,7 +56,6 @@ async fn claim_for_ever(engine: &Engine) {
         }
         let room = claimer.wait_for_room(hungry).await;
         let registration = claimer.wait_for_registration().await;
-        claimer.refresh_queues().await;
         hungry = claimer.claim(registration.worker, room).await;
     }
 }
@@ -64,9 +65,9 @@ struct Claimer<'a> {
     registration: Option<Registration>,
     /// The number of the last claim of this registration.
     number: u64,
+    /// How many claims in a row found less than there was room for.
+    unfilled: usize,
     served: Served,
-    /// When the store was last asked which queues there are.
-    refreshed: Option<Instant>,
     patience: Patience,
 }
 
@@ -75,7 +76,9 @@ impl Claimer<'_> {
     /// has answered, so that a claim whose answer was lost is found again.
     async fn claim(&mut self, worker: WorkerId, room: usize) -> bool {
         self.number += 1;
-        let wants = self.served.wants(self.number, room);
+        let (wants, turns) =
+            self.served
+                .wants(&self.engine.queues.known().names, self.number, room);
         if wants.is_empty() {
             return false;
         }
@@ -97,7 +100,12 @@ impl Claimer<'_> {
                     if !jobs.is_empty() {
                         self.engine.accept(worker, jobs);
                     }
-                    return full;
+                    self.unfilled = if full { 0 } else { self.unfilled + 1 };
+                    if self.unfilled < turns {
+                        return true;
+                    }
+                    self.unfilled = 0;
+                    return false;
                 }
                 // The heartbeat registers anew; until then there is nobody to claim for.
                 Err(Error::LeaseLost { .. }) => {
@@ -129,6 +137,7 @@ impl Claimer<'_> {
         };
         if self.registration.replace(current) != Some(current) {
             self.number = 0;
+            self.unfilled = 0;
         }
         current
     }
@@ -165,32 +174,6 @@ impl Claimer<'_> {
         // The timeout is the poll: hints may be lost.
         drop(tokio::time::timeout(poll, self.engine.work.notified()).await);
     }
-
-    /// Learns which queues there are: when a hint named one that is not known, and now and then,
-    /// because another process's new queue comes without its name.
-    async fn refresh_queues(&mut self) {
-        let poll = self.engine.settings.poll;
-        let old = self.served.known.is_empty()
-            || self
-                .refreshed
-                .is_none_or(|refreshed| refreshed.elapsed() >= poll);
-        let changed = self.engine.queues_changed.swap(false, Ordering::AcqRel);
-        if !self.served.others || !(changed || old) {
-            return;
-        }
-        match self.engine.call(self.engine.store.queues()).await {
-            Ok(queues) => {
-                let names: Vec<QueueName> = queues.into_iter().map(|queue| queue.name).collect();
-                self.engine.know_queues(&names);
-                self.served.know(names);
-                self.refreshed = Some(Instant::now());
-            }
-            Err(error) => {
-                self.engine.queues_changed.store(true, Ordering::Release);
-                tokio::time::sleep(self.patience.failed(&error)).await;
-            }
-        }
-    }
 }
 
 /// How long to wait for a hint before looking for work.
@@ -199,6 +182,29 @@ fn poll(setting: Duration, store: Capabilities) -> Duration {
         setting.min(UNHINTED)
     } else {
         setting
+    }
+}
+
+/// Learns which queues there are, now and then and when a hint does not say which: beside the claims,
+/// which do not wait for it.
+async fn look_for_queues(engine: &Engine) {
+    if !engine.settings.queues.others {
+        return std::future::pending().await;
+    }
+    let mut patience = Patience::new("look for queues");
+    loop {
+        let before = Arc::clone(&engine.queues.known());
+        let wait = match engine.call(engine.store.queue_names()).await {
+            Ok(names) => {
+                patience.succeeded();
+                if engine.queues.replace(&before, names) {
+                    engine.work.notify_one();
+                }
+                engine.settings.poll
+            }
+            Err(error) => patience.failed(&error),
+        };
+        drop(tokio::time::timeout(wait, engine.queues_changed.notified()).await);
     }
 }
 
@@ -217,7 +223,6 @@ async fn hand_back_stale(engine: &Engine) {
 struct Served {
     first: Vec<QueueName>,
     others: bool,
-    known: Vec<QueueName>,
 }
 
 impl Served {
@@ -225,28 +230,27 @@ impl Served {
         Self {
             first: queues.first.clone(),
             others: queues.others,
-            known: Vec::new(),
         }
     }
 
-    fn know(&mut self, names: Vec<QueueName>) {
-        self.known = names
-            .into_iter()
-            .filter(|name| !self.first.contains(name))
-            .collect();
-    }
-
-    /// The named queues in their order, then the others; each claim starts with another one of
-    /// these, so that a busy one does not keep the rest waiting.
-    fn wants(&self, number: u64, max: usize) -> Vec<Want> {
-        let turn = usize::try_from(number).unwrap_or(0) % self.known.len().max(1);
-        let (later, sooner) = self.known.split_at(turn);
-        let all = self.first.iter().chain(sooner).chain(later);
-        all.map(|queue| Want {
+    /// The named queues in their order, then the others of those that are known; each claim starts
+    /// with another one of these, so that a busy one does not keep the rest waiting. Of more than
+    /// [`AT_ONCE`] each claim asks those that follow on the last one's; also answers how many
+    /// claims in a row ask all.
+    fn wants(&self, known: &[QueueName], number: u64, max: usize) -> (Vec<Want>, usize) {
+        let known = if self.others { known } else { &[] };
+        let others: Vec<&QueueName> = known.iter().filter(|q| !self.first.contains(q)).collect();
+        let count = others.len().max(1);
+        let turns = count.div_ceil(AT_ONCE);
+        let step = if turns > 1 { AT_ONCE } else { 1 };
+        let turn = usize::try_from(number).unwrap_or(0) % count;
+        let (later, sooner) = others.split_at(turn * step % count);
+        let others = sooner.iter().chain(later).copied().take(AT_ONCE);
+        let wants = self.first.iter().chain(others).map(|queue| Want {
             queue: queue.clone(),
             max,
-        })
-        .collect()
+        });
+        (wants.collect(), turns)
     }
 }
 
@@ -257,6 +261,7 @@ mod tests {
         clock::Clock,
         store::{Store, memory::MemoryStore},
     };
+    use std::collections::HashSet;
 
     #[test]
     fn work_of_other_processes_is_looked_for_often_while_their_hints_do_not_come() {
@@ -281,11 +286,12 @@ mod tests {
             first: vec![name("urgent")],
             others: true,
         };
-        let mut served = Served::new(&queues);
-        served.know(["a", "b", "urgent"].map(name).to_vec());
+        let served = Served::new(&queues);
+        let known = ["a", "b", "urgent"].map(name);
         let order = |number| -> Vec<String> {
             served
-                .wants(number, 1)
+                .wants(&known, number, 1)
+                .0
                 .iter()
                 .map(|want| want.queue.to_string())
                 .collect()
@@ -293,5 +299,25 @@ mod tests {
         assert_eq!(order(0), ["urgent", "a", "b"]);
         assert_eq!(order(1), ["urgent", "b", "a"]);
         assert_eq!(order(2), ["urgent", "a", "b"]);
+    }
+    #[test]
+    fn many_queues_are_asked_in_turns_that_leave_none_out() {
+        let served = Served {
+            first: vec![QueueName::new("urgent").unwrap()],
+            others: true,
+        };
+        let name = |n: usize| QueueName::new(format!("q{n}")).unwrap();
+        let known: Vec<QueueName> = (0..2 * AT_ONCE + 7).map(name).collect();
+        for first in [0, 1, 5, 500] {
+            let mut asked = HashSet::new();
+            for number in first..first + 3 {
+                let (wants, turns) = served.wants(&known, number, 1);
+                assert_eq!((wants.len(), turns), (1 + AT_ONCE, 3));
+                assert_eq!(wants[0].queue.as_str(), "urgent");
+                asked.extend(wants.into_iter().skip(1).map(|want| want.queue));
+            }
+            assert_eq!(asked.len(), known.len());
+        }
+        assert_eq!(served.wants(&known[..AT_ONCE], 3, 1).1, 1);
     }
 }

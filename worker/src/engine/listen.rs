@@ -1,7 +1,7 @@
 //! Hears the store's hints and wakes the loop they concern.
 
 use shared::store::Hint;
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use crate::engine::Engine;
 
@@ -15,13 +15,12 @@ pub(super) async fn run(engine: Arc<Engine>) {
         };
         match hint {
             Hint::Available(queue) => {
-                if !engine.knows_queue(&queue) {
-                    engine.queues_changed.store(true, Ordering::Release);
-                }
+                engine.queues.add(&queue);
                 engine.work.notify_one();
             }
             Hint::Cancel => engine.cancels.notify_one(),
             Hint::Any => {
+                engine.queues_changed.notify_one();
                 engine.work.notify_one();
                 engine.cancels.notify_one();
             }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::{faults_with, load_in};
+use super::{faults_with, load, load_in};
 use crate::{
-    config::{Destination, show},
+    config::{Destination, Flag, Layers, show},
     secret::Secret,
 };
 
@@ -216,4 +216,45 @@ fn the_password_of_a_store_is_put_into_its_address_and_nowhere_else() {
         let told = faults_with(file, &[(variable, "hunter2")]).remove(0);
         assert!(told.contains(problem), "{told}");
     }
+}
+
+#[test]
+fn a_password_on_the_command_line_is_taken_with_a_warning() {
+    let by_flag = |url: &str| Layers {
+        flags: vec![Flag {
+            key: "store.url",
+            value: url.to_owned(),
+            name: "--store",
+        }],
+        ..Layers::default()
+    };
+    for url in [
+        "postgres://u:hunter2@h/d",
+        "postgres://h/d?user=u&password=hunter2",
+    ] {
+        let layers = by_flag(url);
+        let loaded = layers.load().unwrap();
+        assert_eq!(loaded.config.store.address(), url);
+        let warning = loaded.exposed().unwrap();
+        assert_eq!(warning.key, "store.url");
+        let told = Ok(loaded.clone());
+        let told = show::Verdict::of(&told);
+        let json = serde_json::to_string(&told).unwrap();
+        let told = told.to_string();
+        for place in [
+            "WINDLASS__STORE__PASSWORD",
+            "store.password_file",
+            "--store",
+        ] {
+            assert!(told.contains(place) && json.contains(place), "{told}{json}");
+        }
+        let shown = format!("{told}{json}{layers:?}{loaded:?}{}", show::render(&loaded));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    for url in ["postgres://u@h/d", "memory:", "sqlite://u:hunter2@h.db"] {
+        assert_eq!(by_flag(url).load().unwrap().exposed(), None, "{url}");
+    }
+    let elsewhere = [("WINDLASS__STORE__URL", "postgres://u:hunter2@h/d")];
+    let loaded = load("", &elsewhere).unwrap();
+    assert_eq!(loaded.exposed(), None);
 }

@@ -1,7 +1,10 @@
 //! The address of a server and a database on it: what may stand in it, and what the driver makes
 //! of it.
 
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 use std::{fmt, net::IpAddr, ops::RangeInclusive, str::FromStr};
 use url::Url;
 
@@ -37,11 +40,13 @@ const KNOWN: [&str; 17] = [
 const NOBODY: &str = "anonymous";
 
 /// Options that are ours: how many connections this process opens at most; what kind of pooler the
-/// address leads to; where the server itself is, for whoever listens.
+/// address leads to; where the server itself is, for whoever listens; where one is that follows it,
+/// for whoever lists.
 const POOL_MAX: &str = "pool_max";
 const POOLER: &str = "pooler";
 const LISTEN: &str = "listen";
-const OURS: [&str; 3] = [POOL_MAX, POOLER, LISTEN];
+const REPLICA: &str = "replica";
+const OURS: [&str; 4] = [POOL_MAX, POOLER, LISTEN, REPLICA];
 
 /// The one kind of pooler that needs to be told.
 const TRANSACTION: &str = "transaction";
@@ -54,6 +59,7 @@ pub struct Address {
     pool_max: u32,
     pooled: bool,
     listen: Option<Server>,
+    replica: Option<Server>,
 }
 
 /// Where a server is, beside who goes there and how.
@@ -146,14 +152,17 @@ impl Address {
         Ok(match &self.listen {
             None if self.pooled => None,
             None => Some(options),
-            Some(server) => {
-                let options = options.host(&server.host).port(server.port);
-                Some(match &server.database {
-                    Some(name) => options.database(name),
-                    None => options,
-                })
-            }
+            Some(server) => Some(server.instead(options)),
         })
+    }
+
+    /// Where one can list, by the same user, if the address names a server for that.
+    ///
+    /// # Errors
+    /// What is wrong, without any part of it.
+    pub(super) fn replica_options(&self) -> Result<Option<PgConnectOptions>, String> {
+        let options = self.options()?;
+        Ok(self.replica.as_ref().map(|server| server.instead(options)))
     }
 
     /// What the driver makes of it.
@@ -174,8 +183,10 @@ impl Address {
         } else {
             options.application_name("windlass")
         };
-        // Poolers refuse what they do not know, and no statement writes real numbers as text.
-        Ok(options.extra_float_digits(None))
+        // Poolers refuse what they do not know, and no statement writes real numbers as text. A
+        // driver that asks whether a line would be logged, and is told no, has the next line of ours
+        // dropped (https://github.com/tokio-rs/tracing/issues/2519), so it logs nothing.
+        Ok(options.extra_float_digits(None).disable_statement_logging())
     }
 
     /// Where the server listens, for people.
@@ -229,7 +240,8 @@ impl FromStr for Address {
         if url.fragment().is_some() || path.contains(['/', '@', ':']) {
             return Err(encode("cannot be told apart"));
         }
-        let (mut pool_max, mut pooled, mut listen) = (Self::POOL, false, None);
+        let (mut pool_max, mut pooled) = (Self::POOL, false);
+        let (mut listen, mut replica) = (None, None);
         for (key, value) in url.query_pairs() {
             match &*key {
                 POOL_MAX => {
@@ -241,7 +253,14 @@ impl FromStr for Address {
                 }
                 POOLER if value == TRANSACTION => pooled = true,
                 POOLER => return Err(format!("takes {POOLER}: {TRANSACTION}, or none")),
-                LISTEN => listen = Some(value.parse()?),
+                LISTEN => {
+                    let why = "the server itself, such as db.example:5432";
+                    listen = Some(Server::read(LISTEN, &value, why)?);
+                }
+                REPLICA => {
+                    let why = "a server that follows, such as replica.example:5432";
+                    replica = Some(Server::read(REPLICA, &value, why)?);
+                }
                 key => check(key, &value)?,
             }
         }
@@ -250,20 +269,19 @@ impl FromStr for Address {
             pool_max,
             pooled,
             listen,
+            replica,
         };
         address.options()?;
         Ok(address)
     }
 }
 
-impl FromStr for Server {
-    type Err = String;
-
-    /// Reads `host:port/database`; the port and the database may be missing.
+impl Server {
+    /// Reads `host:port/database`, the value of an option; the port and the database may be missing.
     ///
     /// # Errors
     /// What would be right.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn read(option: &str, text: &str, right: &str) -> Result<Self, String> {
         let read = || {
             let url = Url::parse(&format!("postgres://{text}")).ok()?;
             let bare = url.username().is_empty() && url.password().is_none();
@@ -276,8 +294,16 @@ impl FromStr for Server {
                 database: Some(path.to_owned()).filter(|path| !path.is_empty()),
             })
         };
-        let why = "the server itself, such as db.example:5432, or db.example:5432/database";
-        read().ok_or_else(|| format!("takes {LISTEN}: {why}"))
+        read().ok_or_else(|| format!("takes {option}: {right}, perhaps with /database behind it"))
+    }
+
+    /// The way there, for who would go elsewhere.
+    fn instead(&self, options: PgConnectOptions) -> PgConnectOptions {
+        let options = options.host(&self.host).port(self.port);
+        match &self.database {
+            Some(name) => options.database(name),
+            None => options,
+        }
     }
 }
 
@@ -373,6 +399,7 @@ mod tests {
             ("postgres://u@h/d?listen=u:hunter2@h", "the server itself"),
             ("postgres://u@h/d?listen=/hunter2", "the server itself"),
             ("postgres://u@h/d?listen=h:hunter2", "the server itself"),
+            ("postgres://u@h/d?replica=u:hunter2@h", "replica.example"),
             ("postgres://u:hunter2@h/d?port=x", "a port"),
             ("postgres://u:hunter2@h/d?options[x=1", "not known"),
         ] {
@@ -388,6 +415,23 @@ mod tests {
         let address = read("postgres://u@h/d?pool_max=25&sslmode=disable");
         assert_eq!(address.pool_max(), 25);
         address.options().unwrap();
+    }
+
+    #[test]
+    fn one_lists_at_the_replica_if_there_is_one() {
+        let lists = |text: &str| {
+            let options = read(text).replica_options().unwrap()?;
+            let (host, port) = (options.get_host().to_owned(), options.get_port());
+            Some((host, port, options.get_database()?.to_owned()))
+        };
+        assert_eq!(lists("postgres://u@h/d?listen=s"), None);
+        for (text, host, port, database) in [
+            ("postgres://u@h:1/d?replica=r", "r", 5432, "d"),
+            ("postgres://u@h/d?pool_max=3&replica=r:2/e", "r", 2, "e"),
+        ] {
+            let place = (host.to_owned(), port, database.to_owned());
+            assert_eq!(lists(text), Some(place), "{text}");
+        }
     }
 
     #[test]
@@ -448,7 +492,7 @@ mod tests {
         }
         let url = read("postgres://u@h/d").with_password(&password);
         let url = url.options().unwrap();
-        let url = sqlx::ConnectOptions::to_url_lossy(&url);
+        let url = ConnectOptions::to_url_lossy(&url);
         assert_eq!(url.password(), Some("p%40s%2Fs%3A%23%25"));
     }
 }

@@ -232,11 +232,17 @@ fn checked(name: &str) -> Result<&str> {
 }
 
 /// A database of one's own, which the server drops when this value is dropped, or a little later.
-#[derive(Debug)]
 pub struct Scratch {
     server: String,
     name: String,
     url: String,
+}
+
+impl fmt::Debug for Scratch {
+    /// Without the addresses, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Scratch").field(&self.name).finish()
+    }
 }
 
 impl Scratch {

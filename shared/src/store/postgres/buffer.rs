@@ -5,8 +5,7 @@ use sqlx::postgres::PgRow;
 
 use super::{
     database::{Database, only},
-    row::{count, get, integer},
-    schedule::text,
+    row::{count, get, integer, utf8},
 };
 use crate::{
     job::{JobId, name::Label},
@@ -34,16 +33,16 @@ pub(super) async fn append(database: &Database, params: AppendParams) -> Result<
         capacity,
         entries,
     } = params;
+    let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
+    let origins: Vec<Option<JobId>> = entries.iter().map(|entry| entry.origin).collect();
+    let bodies: Vec<&[u8]> = entries.iter().map(|entry| &entry.body[..]).collect();
     let rows = database.write(ENTRY_APPEND, |call| {
-        let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
-        let origins: Vec<Option<JobId>> = entries.iter().map(|entry| entry.origin).collect();
-        let bodies: Vec<Vec<u8>> = entries.iter().map(|entry| entry.body.to_vec()).collect();
         call.bind(database.now())
-            .bind(destination.clone())
+            .bind(&destination)
             .bind(integer(capacity))
-            .bind(ids)
-            .bind(origins)
-            .bind(bodies)
+            .bind(&ids)
+            .bind(&origins)
+            .bind(&bodies)
     });
     let row = only(rows.await?)?;
     let waiting = count(&row, 0)?;
@@ -64,7 +63,7 @@ pub(super) async fn peek(
     limit: usize,
 ) -> Result<Vec<Entry>> {
     let rows = database.read(ENTRY_PEEK, |call| {
-        call.bind(destination.clone()).bind(integer(limit))
+        call.bind(&destination).bind(integer(limit))
     });
     rows.await?.iter().map(entry).collect()
 }
@@ -85,20 +84,18 @@ pub(super) async fn resolve(
     destination: Label,
     fates: Vec<(EntryId, Fate)>,
 ) -> Result<()> {
+    let ids: Vec<EntryId> = fates.iter().map(|(id, _)| *id).collect();
+    let told = fates.iter().map(|(_, fate)| match fate {
+        Fate::Delivered => (DELIVERED, None),
+        Fate::Refused(reason) => (REFUSED, Some(reason.as_bytes())),
+    });
+    let (numbers, reasons): (Vec<i16>, Vec<Option<&[u8]>>) = told.unzip();
     let rows = database.write(ENTRY_RESOLVE, |call| {
-        let ids: Vec<EntryId> = fates.iter().map(|(id, _)| *id).collect();
-        let (numbers, reasons): (Vec<i16>, Vec<Option<Vec<u8>>>) = fates
-            .iter()
-            .map(|(_, fate)| match fate {
-                Fate::Delivered => (DELIVERED, None),
-                Fate::Refused(reason) => (REFUSED, Some(reason.clone().into_bytes())),
-            })
-            .unzip();
         call.bind(database.now())
-            .bind(destination.clone())
-            .bind(ids)
-            .bind(numbers)
-            .bind(reasons)
+            .bind(&destination)
+            .bind(&ids)
+            .bind(&numbers)
+            .bind(&reasons)
     });
     rows.await.map(drop)
 }
@@ -113,7 +110,7 @@ fn receipt(row: &PgRow) -> Result<Receipt> {
     let fate = match get(row, 2)? {
         None => None,
         Some(DELIVERED) => Some(Fate::Delivered),
-        Some(REFUSED) => Some(Fate::Refused(text(row, 3)?.unwrap_or_default())),
+        Some(REFUSED) => Some(Fate::Refused(utf8(row, 3)?.unwrap_or_default())),
         Some(other) => return Err(Error::corrupt(format!("{other} is no fate of an entry"))),
     };
     Ok(Receipt {
@@ -137,9 +134,9 @@ fn destination(row: &PgRow) -> Result<DestinationRecord> {
         name: get(row, 0)?,
         waiting: count(row, 1)?,
         oldest_at: get(row, 2)?,
-        disabled: disabled_at.zip(text(row, 4)?),
+        disabled: disabled_at.zip(utf8(row, 4)?),
         succeeded_at: get(row, 5)?,
-        failed: failed_at.zip(text(row, 7)?),
+        failed: failed_at.zip(utf8(row, 7)?),
     })
 }
 
@@ -152,12 +149,12 @@ pub(super) async fn note(database: &Database, destination: Label, note: Note) ->
         Note::Enable => DESTINATION_ENABLE,
     };
     let rows = database.write(sql, |call| {
-        let call = call.bind(destination.clone());
+        let call = call.bind(&destination);
         match &note {
             Note::Enable => call,
             Note::Succeeded => call.bind(database.now()),
             Note::Failed(why) | Note::Disable(why) => {
-                call.bind(database.now()).bind(why.clone().into_bytes())
+                call.bind(database.now()).bind(why.as_bytes())
             }
         }
     });

@@ -150,7 +150,13 @@ pub(super) async fn claim(store: &PostgresStore, params: ClaimParams) -> Result<
     if !jobs.is_empty() {
         store.memory.used(worker, params.claim);
     }
-    Ok(jobs)
+    Ok(in_order(jobs))
+}
+
+/// The order in which they stood: the server answers in none.
+fn in_order(mut jobs: Vec<ClaimedJob>) -> Vec<ClaimedJob> {
+    jobs.sort_unstable_by_key(|job| job.token.slot);
+    jobs
 }
 
 /// A limit of the caller's within what one answer may hold.
@@ -176,9 +182,10 @@ async fn again(store: &PostgresStore, params: &ClaimParams) -> Result<Vec<Claime
     });
     let mut reader = Reader::new(params);
     let rows = rows.await?;
-    rows.iter()
-        .map(|row| reader.read(row.try_get_unchecked(0)?, row))
-        .collect()
+    let jobs = rows
+        .iter()
+        .map(|row| reader.read(row.try_get_unchecked(0)?, row));
+    jobs.collect::<Result<_>>().map(in_order)
 }
 
 /// Reads rows of a claim. Most of a claim are of one queue and kind: a name that comes again is

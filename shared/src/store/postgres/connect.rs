@@ -10,10 +10,13 @@ use crate::{
     store::{Error, Result},
 };
 
-const VERSION: &str = include_str!("sql/server_version.sql");
+const SERVER: &str = include_str!("sql/server.sql");
 
 /// The oldest release that will do, as the server tells it.
 const OLDEST: i32 = 14_00_00;
+
+/// The isolation level at which every call is made: it has to see what others have just committed.
+const LEVEL: &str = "read committed";
 
 /// Longest wait for a server to let one in.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,12 +36,19 @@ pub(super) async fn connect(address: &Address) -> Result<PgConnection> {
         Err(_) => return Err(unreachable(address, "it does not answer")),
     };
     // Not kept: a pooler may come between this and the next statement.
-    let version = sqlx::raw_sql(VERSION).fetch_one(&mut connection).await?;
-    let version: i32 = row::get(&version, 0)?;
+    let server = sqlx::raw_sql(SERVER).fetch_one(&mut connection).await?;
+    let (version, level): (i32, String) = (row::get(&server, 0)?, row::get(&server, 1)?);
     if version < OLDEST {
         let (given, oldest) = (version / 10_000, OLDEST / 10_000);
         return Err(invalid(format!(
             "leads to PostgreSQL {given}; {oldest} or later is needed"
+        )));
+    }
+    if level != LEVEL {
+        let user = options.get_username();
+        return Err(invalid(format!(
+            "leads to a server that begins transactions as {level}, and {LEVEL} is needed: alter \
+             role {user} set default_transaction_isolation = '{LEVEL}'"
         )));
     }
     Ok(connection)

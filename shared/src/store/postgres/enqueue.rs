@@ -9,17 +9,18 @@
 //! is committed.
 
 use sqlx::{PgConnection, postgres::PgRow};
+use std::sync::Arc;
 
 use super::{
     NOW, PostgresStore,
     database::{self, Call},
     error, gather,
     opts::Opts,
-    row::{get, micros, state},
+    row::{get, micros, short, state},
 };
 use crate::{
     clock::Timestamp,
-    job::{JobId, Kind, NewJob, QueueName, State, new::Due},
+    job::{JobId, NewJob, QueueName, State, new::Due},
     store::{Enqueued, Error, Hint, Result},
 };
 
@@ -33,36 +34,37 @@ pub(super) async fn enqueue(store: &PostgresStore, jobs: Vec<NewJob>) -> Result<
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
+    let jobs = Arc::new(jobs);
     let answer = if jobs.len() > gather::SMALL {
         accept(store, &jobs).await?
     } else {
-        let make = |jobs: Vec<NewJob>| async move { accept(store, &jobs).await };
-        store.gather.enqueue(jobs.clone(), make).await?
+        let make = |jobs: Arc<Vec<NewJob>>| async move { accept(store, &jobs).await };
+        store.gather.enqueue(&jobs, make).await?
     };
     let mut told = None;
     for (job, enqueued) in jobs.iter().zip(&answer) {
         if let Enqueued::New(became) = *enqueued
             && told.replace((&job.queue, became)) != Some((&job.queue, became))
         {
-            tell(store, job.queue.as_str(), became);
+            tell(store, &job.queue, became);
         }
     }
     Ok(answer)
 }
 
 async fn accept(store: &PostgresStore, jobs: &[NewJob]) -> Result<Vec<Enqueued>> {
-    let now = store.database.now();
-    let batch = Batch::of(jobs);
-    if batch.is_plain() {
+    let database = &store.database;
+    let now = database.now();
+    if are_plain(jobs) {
         let groups = Groups::of(jobs);
-        let call = groups.call(now, &batch);
-        match store.database.write(ACCEPT_GROUPS, call).await {
+        let rows = database.write(ACCEPT_GROUPS, |call| groups.bind(call.bind(now)));
+        match rows.await {
             Err(error) if error::is_unique_violation(&error) => {}
             rows => return groups.answer(&get::<Vec<i16>>(&database::only(rows?)?, 0)?),
         }
     }
     let each = Each::of(jobs);
-    let rows = store.database.write(ACCEPT_EACH, each.call(now, &batch));
+    let rows = database.write(ACCEPT_EACH, |call| each.bind(call.bind(now)));
     each.answer(&rows.await?)
 }
 
@@ -83,22 +85,21 @@ pub(super) async fn enqueue_tx(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let batch = Batch::of(jobs);
-    if batch.is_plain() {
+    if are_plain(jobs) {
         let groups = Groups::of(jobs);
-        let call = groups.call(now, &batch);
-        let rows = database::within(connection, ACCEPT_GROUPS_IF_NEW, call).await?;
+        let bind = |call: Call| groups.bind(call.bind(now));
+        let rows = database::within(connection, ACCEPT_GROUPS_IF_NEW, bind).await?;
         let states: Option<Vec<i16>> = get(&database::only(rows)?, 0)?;
         if let Some(states) = states {
             return groups.answer(&states);
         }
     }
     let each = Each::of(jobs);
-    let rows = database::within(connection, ACCEPT_EACH, each.call(now, &batch));
+    let rows = database::within(connection, ACCEPT_EACH, |call| each.bind(call.bind(now)));
     each.answer(&rows.await?)
 }
 
-/// Checks the jobs, against the server's clock where it matters.
+/// Checks jobs that are to be accepted, against the server's clock where it matters.
 pub(super) async fn check(store: &PostgresStore, jobs: &[NewJob]) -> Result<()> {
     let now = if is_timed(jobs) {
         store.server_now().await?
@@ -119,35 +120,63 @@ fn check_at(now: Timestamp, jobs: &[NewJob]) -> Result<()> {
     Ok(())
 }
 
-/// One job as the functions of the schema take it.
-#[derive(Debug, Clone)]
-pub(super) struct Body {
-    pub(super) id: JobId,
-    pub(super) queue: QueueName,
-    pub(super) priority: i16,
-    pub(super) max_attempts: i16,
-    pub(super) run_at: Option<Timestamp>,
-    pub(super) delay_us: Option<i64>,
-    pub(super) kind: Kind,
-    pub(super) args: Vec<u8>,
-    pub(super) opts: Option<String>,
+/// Whether jobs may be accepted in groups.
+fn are_plain(jobs: &[NewJob]) -> bool {
+    jobs.iter().all(|job| job.unique.is_none())
 }
 
-impl Body {
-    /// A job that was checked.
-    pub(super) fn of(job: &NewJob, replay_of: Option<JobId>) -> Self {
-        let (run_at, delay_us) = due(job.due);
+/// What jobs are.
+struct Bodies<'j> {
+    ids: Vec<JobId>,
+    kinds: Vec<&'j str>,
+    args: Vec<&'j [u8]>,
+    /// `None`: none of them has any.
+    opts: Option<Vec<Option<String>>>,
+}
+
+impl<'j> Bodies<'j> {
+    fn of(jobs: &'j [NewJob]) -> Self {
+        let opts: Vec<Option<String>> = jobs.iter().map(Opts::written).collect();
         Self {
-            id: job.id,
-            queue: job.queue.clone(),
-            priority: i16::from(job.priority.get()),
-            max_attempts: max_attempts(job),
+            ids: jobs.iter().map(|job| job.id).collect(),
+            kinds: jobs.iter().map(|job| job.kind.as_str()).collect(),
+            args: jobs.iter().map(|job| &job.args.bytes()[..]).collect(),
+            opts: opts.iter().any(Option::is_some).then_some(opts),
+        }
+    }
+
+    fn bind(&self, call: Call) -> Call {
+        call.bind(&self.kinds).bind(&self.args).bind(&self.opts)
+    }
+}
+
+/// Where jobs are put.
+struct Places<'j> {
+    queues: Vec<&'j str>,
+    priorities: Vec<i16>,
+    max_attempts: Vec<i16>,
+    run_at: Vec<Option<Timestamp>>,
+    delay_us: Vec<Option<i64>>,
+}
+
+impl<'j> Places<'j> {
+    fn of(jobs: &[&'j NewJob]) -> Self {
+        let (run_at, delay_us) = jobs.iter().map(|job| due(job.due)).unzip();
+        Self {
+            queues: jobs.iter().map(|job| job.queue.as_str()).collect(),
+            priorities: jobs.iter().map(|j| i16::from(j.priority.get())).collect(),
+            max_attempts: jobs.iter().map(|job| max_attempts(job)).collect(),
             run_at,
             delay_us,
-            kind: job.kind.clone(),
-            args: job.args.bytes().to_vec(),
-            opts: Opts::written(job, replay_of),
         }
+    }
+
+    fn bind(&self, call: Call) -> Call {
+        call.bind(&self.queues)
+            .bind(&self.priorities)
+            .bind(&self.max_attempts)
+            .bind(&self.run_at)
+            .bind(&self.delay_us)
     }
 }
 
@@ -163,54 +192,15 @@ fn max_attempts(job: &NewJob) -> i16 {
     i16::try_from(job.max_attempts).unwrap_or(i16::MAX)
 }
 
-/// What both ways take of every job.
-struct Batch<'j> {
-    ids: Vec<JobId>,
-    kinds: Vec<&'j str>,
-    args: Vec<&'j [u8]>,
-    opts: Vec<Option<String>>,
-    unique: bool,
-    tagged: bool,
-}
-
-impl<'j> Batch<'j> {
-    fn of(jobs: &'j [NewJob]) -> Self {
-        Self {
-            ids: jobs.iter().map(|job| job.id).collect(),
-            kinds: jobs.iter().map(|job| job.kind.as_str()).collect(),
-            args: jobs.iter().map(|job| &job.args.bytes()[..]).collect(),
-            opts: jobs.iter().map(|job| Opts::written(job, None)).collect(),
-            unique: jobs.iter().any(|job| job.unique.is_some()),
-            tagged: jobs.iter().any(|job| !job.tags.is_empty()),
-        }
-    }
-
-    /// Whether they may be accepted in groups.
-    fn is_plain(&self) -> bool {
-        !self.unique
-    }
-
-    /// What few jobs have, unless none has any of it.
-    fn opts(&self) -> Option<&[Option<String>]> {
-        self.opts
-            .iter()
-            .any(Option::is_some)
-            .then_some(&self.opts[..])
-    }
-}
-
-/// Jobs in a row that share all that decides where they are put.
-#[derive(Debug, Default)]
+/// Jobs in groups: those in a row that share all that decides where they are put.
 struct Groups<'j> {
     sizes: Vec<i32>,
-    queues: Vec<&'j str>,
-    priorities: Vec<i16>,
-    max_attempts: Vec<i16>,
-    run_at: Vec<Option<Timestamp>>,
-    delay_us: Vec<Option<i64>>,
+    places: Places<'j>,
     /// Bounds of the ids, where the ids of a group do not rise.
     least: Vec<Option<JobId>>,
     greatest: Vec<Option<JobId>>,
+    bodies: Bodies<'j>,
+    tagged: bool,
 }
 
 impl<'j> Groups<'j> {
@@ -221,47 +211,31 @@ impl<'j> Groups<'j> {
                 && one.max_attempts == next.max_attempts
                 && one.due == next.due
         };
-        let mut groups = Self::default();
-        for group in jobs.chunk_by(same) {
-            let Some(first) = group.first() else { continue };
-            let (run_at, delay_us) = due(first.due);
-            groups.sizes.push(super::row::short(group.len()));
-            groups.queues.push(first.queue.as_str());
-            groups.priorities.push(i16::from(first.priority.get()));
-            groups.max_attempts.push(max_attempts(first));
-            groups.run_at.push(run_at);
-            groups.delay_us.push(delay_us);
-            let rise = group.is_sorted_by_key(|job| job.id);
-            let bound = |id: Option<JobId>| if rise { None } else { id };
+        let groups: Vec<&[NewJob]> = jobs.chunk_by(same).collect();
+        let firsts: Vec<&NewJob> = groups.iter().filter_map(|group| group.first()).collect();
+        let bounds = groups.iter().map(|group| {
             let ids = || group.iter().map(|job| job.id);
-            groups.least.push(bound(ids().min()));
-            groups.greatest.push(bound(ids().max()));
+            let rise = ids().is_sorted();
+            let bound = |id: Option<JobId>| if rise { None } else { id };
+            (bound(ids().min()), bound(ids().max()))
+        });
+        let (least, greatest) = bounds.unzip();
+        Self {
+            sizes: groups.iter().map(|group| short(group.len())).collect(),
+            places: Places::of(&firsts),
+            least,
+            greatest,
+            bodies: Bodies::of(jobs),
+            tagged: jobs.iter().any(|job| !job.tags.is_empty()),
         }
-        groups
     }
 
-    /// The parameters of [`ACCEPT_GROUPS`].
-    fn call(
-        &self,
-        now: Option<Timestamp>,
-        batch: &Batch<'_>,
-    ) -> impl Fn(Call) -> Call + Send + Sync {
-        move |call| {
-            call.bind(now)
-                .bind(&self.sizes)
-                .bind(&self.queues)
-                .bind(&self.priorities)
-                .bind(&self.max_attempts)
-                .bind(&self.run_at)
-                .bind(&self.delay_us)
-                .bind(&self.least)
-                .bind(&self.greatest)
-                .bind(&batch.ids)
-                .bind(&batch.kinds)
-                .bind(&batch.args)
-                .bind(batch.opts())
-                .bind(batch.tagged)
-        }
+    /// The parameters of [`ACCEPT_GROUPS`] behind the first, which is now.
+    fn bind(&self, call: Call) -> Call {
+        let call = self.places.bind(call.bind(&self.sizes));
+        let call = call.bind(&self.least).bind(&self.greatest);
+        let call = self.bodies.bind(call.bind(&self.bodies.ids));
+        call.bind(self.tagged)
     }
 
     /// What became of each job, by what became of each group.
@@ -275,50 +249,31 @@ impl<'j> Groups<'j> {
     }
 }
 
-/// What is taken of every job where each is judged alone.
-struct Each<'j> {
-    queues: Vec<&'j str>,
-    priorities: Vec<i16>,
-    max_attempts: Vec<i16>,
-    run_at: Vec<Option<Timestamp>>,
-    delay_us: Vec<Option<i64>>,
+/// Jobs each of which is judged alone.
+pub(super) struct Each<'j> {
+    places: Places<'j>,
+    bodies: Bodies<'j>,
 }
 
 impl<'j> Each<'j> {
-    fn of(jobs: &'j [NewJob]) -> Self {
-        let (run_at, delay_us) = jobs.iter().map(|job| due(job.due)).unzip();
+    /// Jobs that were checked.
+    pub(super) fn of(jobs: &'j [NewJob]) -> Self {
+        let all: Vec<&NewJob> = jobs.iter().collect();
         Self {
-            queues: jobs.iter().map(|job| job.queue.as_str()).collect(),
-            priorities: jobs.iter().map(|j| i16::from(j.priority.get())).collect(),
-            max_attempts: jobs.iter().map(max_attempts).collect(),
-            run_at,
-            delay_us,
+            places: Places::of(&all),
+            bodies: Bodies::of(jobs),
         }
     }
 
-    /// The parameters of [`ACCEPT_EACH`].
-    fn call(
-        &self,
-        now: Option<Timestamp>,
-        batch: &Batch<'_>,
-    ) -> impl Fn(Call) -> Call + Send + Sync {
-        move |call| {
-            call.bind(now)
-                .bind(&batch.ids)
-                .bind(&self.queues)
-                .bind(&self.priorities)
-                .bind(&self.max_attempts)
-                .bind(&self.run_at)
-                .bind(&self.delay_us)
-                .bind(&batch.kinds)
-                .bind(&batch.args)
-                .bind(&batch.opts)
-        }
+    /// The parameters of `windlass.accept_each` behind the first, which is now.
+    pub(super) fn bind(&self, call: Call) -> Call {
+        let call = call.bind(&self.bodies.ids);
+        self.bodies.bind(self.places.bind(call))
     }
 
     /// What became of each job.
     fn answer(&self, rows: &[PgRow]) -> Result<Vec<Enqueued>> {
-        if rows.len() != self.queues.len() {
+        if rows.len() != self.bodies.ids.len() {
             return Err(Error::corrupt("an enqueue was answered for other jobs"));
         }
         let verdict = |row| {
@@ -334,10 +289,9 @@ impl<'j> Each<'j> {
 }
 
 /// Hints at a job that was accepted.
-pub(super) fn tell(store: &PostgresStore, queue: &str, became: State) {
-    if became == State::Scheduled {
-        store.hint(Hint::Scheduled);
-    } else if let Ok(queue) = QueueName::new(queue) {
-        store.hint(Hint::Available(queue));
-    }
+pub(super) fn tell(store: &PostgresStore, queue: &QueueName, became: State) {
+    store.hint(match became {
+        State::Scheduled => Hint::Scheduled,
+        _ => Hint::Available(queue.clone()),
+    });
 }

@@ -22,6 +22,38 @@ pub(super) const LEASE_LOST: &str = "WL001";
 const POOLER_BETWEEN: &str = "store.url leads through a pooler that gives every transaction \
                               another connection; add pooler=transaction to it";
 
+/// What helps against failures that pass, by their `SQLSTATE`: somebody has to do something before
+/// they do.
+const HELP: [(&str, &str); 4] = [
+    (
+        READ_ONLY,
+        "the server only reads, as one that stands by does; store.url must lead to the one that writes",
+    ),
+    (
+        "53100",
+        "the disk of the server is full; free some space there, nothing need be restarted",
+    ),
+    (
+        "55P03",
+        "the server gave the call up; a lock_timeout that is set for the user in store.url should be \
+         30s or more",
+    ),
+    (
+        "57014",
+        "the server gave the call up; a statement_timeout that is set for the user in store.url \
+         should be 30s or more",
+    ),
+];
+
+/// A failure that passes once somebody has helped.
+#[derive(Debug, thiserror::Error)]
+#[error("{help}")]
+struct Helpless {
+    help: &'static str,
+    #[source]
+    source: sqlx::Error,
+}
+
 /// Why there was no connection for a call.
 const NO_CONNECTION: &str = "no connection was to be had in time: the server lets none in, or all \
                              that pool_max allows are busy";
@@ -68,6 +100,14 @@ fn is_lost(error: &sqlx::Error) -> bool {
             .try_downcast_ref::<PgDatabaseError>()
             .is_some_and(|told| matches!(told.severity(), PgSeverity::Fatal | PgSeverity::Panic)),
         _ => false,
+    }
+}
+
+/// The `SQLSTATE` of a failure that [`map`] has put into the contract's terms, if the server told it.
+pub(super) fn state(source: &(dyn StdError + 'static)) -> Option<String> {
+    match source.downcast_ref::<sqlx::Error>() {
+        Some(error) => code(error),
+        None => source.source().and_then(state),
     }
 }
 
@@ -122,7 +162,10 @@ pub(super) fn map(error: sqlx::Error, maybe_applied: bool) -> Error {
         // Who may not will not be let in by asking again; who asks is told at once.
         "42501" => Error::Invalid(Invalid::new(
             "store.url",
-            format!("names a user without the rights that are needed: {message}"),
+            format!(
+                "names a user without the rights that are needed: {message}; the grants are in \
+                 docs/OPERATIONS.md"
+            ),
         )),
         "28000" | "28P01" => Error::Invalid(Invalid::new(
             "store.url",
@@ -138,7 +181,18 @@ pub(super) fn map(error: sqlx::Error, maybe_applied: bool) -> Error {
         }
         // Shutting down, out of resources, cancelled, lost races, and whatever comes in a later
         // release: the statement changed nothing.
-        _ => unavailable(error.into(), maybe_applied),
+        code => {
+            let help = HELP.iter().find(|(known, _)| *known == code);
+            let source = match help {
+                Some((_, help)) => Helpless {
+                    help,
+                    source: error,
+                }
+                .into(),
+                None => error.into(),
+            };
+            unavailable(source, maybe_applied)
+        }
     }
 }
 

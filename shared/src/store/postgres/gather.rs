@@ -103,13 +103,12 @@ impl Gather {
     /// As for the call itself: it has happened or not.
     pub(super) async fn enqueue<F>(
         &self,
-        jobs: Vec<NewJob>,
-        make: impl Fn(Vec<NewJob>) -> F,
+        jobs: &Arc<Vec<NewJob>>,
+        make: impl Fn(Arc<Vec<NewJob>>) -> F,
     ) -> Result<Vec<Enqueued>>
     where
         F: Future<Output = Result<Vec<Enqueued>>>,
     {
-        let jobs = Arc::new(jobs);
         loop {
             let waits = {
                 let mut state = self.state();
@@ -118,20 +117,20 @@ impl Gather {
                     None
                 } else {
                     let (turn, told) = oneshot::channel();
-                    let jobs = Arc::clone(&jobs);
+                    let jobs = Arc::clone(jobs);
                     state.waiting.push_back(Waiting { jobs, turn });
                     Some(told)
                 }
             };
             let Some(told) = waits else {
                 let _under_way = UnderWay(self);
-                return make(Vec::clone(&jobs)).await;
+                return make(Arc::clone(jobs)).await;
             };
             match told.await {
                 Ok(Turn::Told(answer)) => return answer,
                 Ok(Turn::Lead(led)) => {
                     let under_way = UnderWay(self);
-                    return lead(&jobs, led, under_way, make).await;
+                    return lead(jobs, led, under_way, make).await;
                 }
                 // Whoever led was dropped: nobody knows, so the call is made again.
                 Err(_) => {}
@@ -144,7 +143,7 @@ async fn lead<F>(
     jobs: &[NewJob],
     led: Vec<Waiting>,
     under_way: UnderWay<'_>,
-    make: impl Fn(Vec<NewJob>) -> F,
+    make: impl Fn(Arc<Vec<NewJob>>) -> F,
 ) -> Result<Vec<Enqueued>>
 where
     F: Future<Output = Result<Vec<Enqueued>>>,
@@ -153,7 +152,7 @@ where
     for waiting in &led {
         all.extend(waiting.jobs.iter().cloned());
     }
-    let answer = make(all).await;
+    let answer = make(Arc::new(all)).await;
     drop(under_way);
     match answer {
         Ok(mut verdicts) => {
@@ -215,7 +214,7 @@ mod tests {
             })
         }
 
-        async fn make(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>> {
+        async fn make(&self, jobs: Arc<Vec<NewJob>>) -> Result<Vec<Enqueued>> {
             self.sizes.lock().unwrap().push(jobs.len());
             self.go.notified().await;
             Ok(vec![Enqueued::New(JobState::Available); jobs.len()])
@@ -237,8 +236,8 @@ mod tests {
             reason = "the test waits for it, or aborts it"
         )]
         tokio::spawn(async move {
-            let jobs = (0..count).map(|_| job()).collect();
-            gather.enqueue(jobs, |jobs| server.make(jobs)).await
+            let jobs = Arc::new((0..count).map(|_| job()).collect());
+            gather.enqueue(&jobs, |jobs| server.make(jobs)).await
         })
     }
 

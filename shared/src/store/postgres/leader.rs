@@ -19,8 +19,8 @@ const LEADER_GET: &str = include_str!("sql/leader_get.sql");
 pub(super) async fn elect(database: &Database, params: ElectParams) -> Result<Election> {
     let rows = database.write(LEADER_ELECT, |call| {
         call.bind(database.now())
-            .bind(params.role.clone())
-            .bind(params.candidate.clone())
+            .bind(&params.role)
+            .bind(&params.candidate)
             .bind(micros(params.lease))
     });
     election(&only(rows.await?)?)
@@ -34,18 +34,14 @@ pub(super) async fn resign(
     term: u64,
 ) -> Result<()> {
     let rows = database.write(LEADER_RESIGN, |call| {
-        call.bind(role.clone())
-            .bind(candidate.clone())
-            .bind(integer(term))
+        call.bind(&role).bind(&candidate).bind(integer(term))
     });
     rows.await.map(drop)
 }
 
 /// See [`crate::store::LeaderStore::leader`].
 pub(super) async fn leader(database: &Database, role: String) -> Result<Option<Election>> {
-    let rows = database.read(LEADER_GET, |call| {
-        call.bind(database.now()).bind(role.clone())
-    });
+    let rows = database.read(LEADER_GET, |call| call.bind(database.now()).bind(&role));
     rows.await?.first().map(election).transpose()
 }
 

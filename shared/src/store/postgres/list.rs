@@ -4,6 +4,8 @@
 //! order. Without states or with a tag there is one lane, over all bodies or over the tag; else
 //! there is one for each state asked for. The lanes are merged, each job is looked at, and those
 //! that fit make the page.
+//!
+//! A replica is asked first, if there is one ([`super::replica`]).
 
 use sqlx::postgres::PgRow;
 use std::{collections::BTreeSet, collections::HashMap};
@@ -11,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     PostgresStore,
+    database::Database,
     row::{get, short},
     stored,
 };
@@ -41,7 +44,25 @@ pub(super) async fn list(store: &PostgresStore, params: ListParams) -> Result<Pa
         None => Uuid::max(),
     };
     let limit = params.limit.clamp(1, MAX_LIMIT);
-    let mut ids = Ids::new(store, filter, below);
+    // Replays follow from lists of open dead letters, and must not be seen late.
+    if let Some(replica) = store.replica.as_ref().filter(|_| !filter.open_dead_letters)
+        && let Some(page) = replica
+            .ask(|database| read(database, filter, below, limit))
+            .await
+    {
+        return Ok(page);
+    }
+    read(&store.database, filter, below, limit).await
+}
+
+/// One page of the jobs that fit, below an id.
+async fn read(
+    database: &Database,
+    filter: &Filter,
+    below: Uuid,
+    limit: usize,
+) -> Result<Page<JobSummary>> {
+    let mut ids = Ids::new(database, filter, below);
     let mut items = Vec::new();
     let mut last = None;
     let mut looked = 0;
@@ -54,7 +75,7 @@ pub(super) async fn list(store: &PostgresStore, params: ListParams) -> Result<Pa
             .iter()
             .filter_map(|id| JobId::try_from(*id).ok())
             .collect();
-        let mut jobs: HashMap<JobId, JobSummary> = stored::summaries(store, &known).await?;
+        let mut jobs: HashMap<JobId, JobSummary> = stored::summaries(database, &known).await?;
         let mut rest = some.into_iter();
         for id in rest.by_ref() {
             looked += 1;
@@ -73,7 +94,7 @@ pub(super) async fn list(store: &PostgresStore, params: ListParams) -> Result<Pa
     let more = !ids.next(1).await?.is_empty();
     let next = last.filter(|_| more).map(|id| Cursor {
         key: id.into_bytes(),
-        filter: fingerprint,
+        filter: filter.fingerprint(),
     });
     Ok(Page { items, next })
 }
@@ -120,7 +141,7 @@ fn lanes(filter: &Filter) -> Vec<Lane> {
 
 /// The ids of all lanes in falling order.
 struct Ids<'a> {
-    store: &'a PostgresStore,
+    database: &'a Database,
     filter: &'a Filter,
     /// Lanes that may hold more, each with the id below which it is still to be read.
     lanes: Vec<(Lane, Uuid)>,
@@ -130,9 +151,9 @@ struct Ids<'a> {
 }
 
 impl<'a> Ids<'a> {
-    fn new(store: &'a PostgresStore, filter: &'a Filter, below: Uuid) -> Self {
+    fn new(database: &'a Database, filter: &'a Filter, below: Uuid) -> Self {
         Self {
-            store,
+            database,
             filter,
             lanes: lanes(filter)
                 .into_iter()
@@ -192,7 +213,7 @@ impl<'a> Ids<'a> {
 
     async fn read_lane(&self, lane: Lane, below: Uuid) -> Result<Vec<Uuid>> {
         let limit = short(self.stride);
-        let database = &self.store.database;
+        let database = self.database;
         let queues = || -> Option<Vec<&str>> {
             let names = self.filter.queues.iter().map(QueueName::as_str);
             (!self.filter.queues.is_empty()).then(|| names.collect())

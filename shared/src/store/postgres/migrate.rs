@@ -1,9 +1,12 @@
 //! The ladder of a database: what it has, and climbing the rest.
 
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, postgres::PgRow};
 use std::error::Error as StdError;
 
-use super::{database::Call, error, row};
+use super::{
+    database::{Call, Database, only},
+    error, row,
+};
 use crate::{
     clock::Timestamp,
     store::{
@@ -108,6 +111,19 @@ async fn climb(connection: &mut PgConnection, now: Option<Timestamp>) -> Result<
     Ok(climbed)
 }
 
+/// Whether a database that somebody else brings up has everything that this program needs.
+///
+/// # Errors
+/// `Corrupt` when it may not be used by this program.
+pub(super) async fn is_up(database: &Database) -> Result<bool> {
+    let has_record = only(database.read(HAS_RECORD, |call| call).await?)?;
+    if !row::get::<bool>(&has_record, 0)? {
+        return Ok(false);
+    }
+    let applied = read(&database.read(APPLIED, |call| call).await?)?;
+    Ok(ladder::missing(LADDER, &applied)?.is_empty())
+}
+
 /// A statement that the server does not keep. In a transaction it is whole even behind a pooler.
 fn query(sql: &'static str) -> Call {
     sqlx::query(sql).persistent(false)
@@ -126,7 +142,10 @@ async fn applied(connection: &mut PgConnection) -> Result<Vec<Applied>> {
     if !row::get::<bool>(&has_record, 0)? {
         return Ok(Vec::new());
     }
-    let rows = query(APPLIED).fetch_all(&mut *connection).await?;
+    read(&query(APPLIED).fetch_all(&mut *connection).await?)
+}
+
+fn read(rows: &[PgRow]) -> Result<Vec<Applied>> {
     rows.iter()
         .map(|applied| {
             Ok(Applied {
@@ -167,11 +186,7 @@ fn stuck(migration: &Migration, message: &str) -> String {
 
 /// Whether the server may take the same later: lost races, no room, locks, being shut down.
 fn temporary(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
-    let code = source
-        .downcast_ref::<sqlx::Error>()
-        .and_then(sqlx::Error::as_database_error)
-        .and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| {
+    error::state(source).is_some_and(|code| {
         ["40", "53", "55", "57"]
             .iter()
             .any(|class| code.starts_with(class))

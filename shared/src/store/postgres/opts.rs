@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::{
     backoff::Backoff,
-    job::{JobId, NewJob, Tag, TraceContext, Unique, UniqueKey, UniquePolicy},
+    job::{NewJob, Tag, TraceContext, Unique, UniqueKey, UniquePolicy},
     store::{Error, Result},
 };
 
-/// See `windlass.job.opts` in the schema.
+/// See `windlass.job.opts` in the schema. What only the schema's functions write and read is missing
+/// here: `replay_of`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Opts {
@@ -21,15 +22,13 @@ pub(super) struct Opts {
     #[serde(skip_serializing_if = "Option::is_none")]
     unique: Option<Hold>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) tags: Vec<Tag>,
+    tags: Vec<Tag>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tracestate: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) content_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) replay_of: Option<JobId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -61,8 +60,8 @@ fn nanos(length: Duration) -> u64 {
 }
 
 impl Opts {
-    /// What a job has, as it is kept; `None`: nothing of it.
-    pub(super) fn written(job: &NewJob, replay_of: Option<JobId>) -> Option<String> {
+    /// What a new job has, as it is kept; `None`: nothing of it.
+    pub(super) fn written(job: &NewJob) -> Option<String> {
         let opts = Self {
             timeout_ns: job.timeout.map(nanos),
             backoff: job.backoff.map(|backoff| Waits {
@@ -89,7 +88,6 @@ impl Opts {
                 .as_ref()
                 .and_then(|t| t.tracestate().map(str::to_owned)),
             content_type: job.args.other_content_type().map(str::to_owned),
-            replay_of,
         };
         if opts == Self::default() {
             return None;
@@ -152,7 +150,7 @@ mod tests {
     #[test]
     fn what_a_job_has_is_read_back() {
         let mut job = NewJob::new("noop", &()).unwrap();
-        assert_eq!(Opts::written(&job, None), None);
+        assert_eq!(Opts::written(&job), None);
         job.timeout = Some(Duration::from_nanos(1_500_000_001));
         job.backoff = Some(Backoff::default());
         job.tags = vec![Tag::new("a").unwrap()];
@@ -160,11 +158,11 @@ mod tests {
             key: UniqueKey::new("k\"1").unwrap(),
             policy: UniquePolicy::Window(Duration::from_micros(7)),
         });
-        let kept = Opts::written(&job, Some(job.id)).unwrap();
+        let kept = Opts::written(&job).unwrap();
         let read = Opts::read(Some(&kept)).unwrap();
         assert_eq!(read.timeout(), job.timeout);
         assert_eq!(read.backoff(), job.backoff);
         assert_eq!(read.unique(), job.unique);
-        assert_eq!((read.tags, read.replay_of), (job.tags, Some(job.id)));
+        assert_eq!(read.tags, job.tags);
     }
 }

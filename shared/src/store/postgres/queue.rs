@@ -7,6 +7,7 @@ use crate::{
 };
 
 const QUEUE_LIST: &str = include_str!("sql/queue_list.sql");
+const QUEUE_NAMES: &str = include_str!("sql/queue_names.sql");
 const QUEUE_PAUSE: &str = include_str!("sql/queue_pause.sql");
 
 /// See [`crate::store::QueueStore::queues`].
@@ -28,6 +29,12 @@ pub(super) async fn list(store: &PostgresStore) -> Result<Vec<QueueRecord>> {
             })
         })
         .collect()
+}
+
+/// See [`crate::store::QueueStore::queue_names`].
+pub(super) async fn names(store: &PostgresStore) -> Result<Vec<QueueName>> {
+    let rows = store.database.read(QUEUE_NAMES, |call| call).await?;
+    rows.iter().map(|row| get(row, 0)).collect()
 }
 
 /// See [`crate::store::QueueStore::set_paused`].

@@ -35,8 +35,7 @@ pub(super) async fn replay(store: &PostgresStore, replays: Vec<Replay>) -> Resul
             (-1, _) => Replayed::Unknown,
             (-2, Some(holder)) => Replayed::Duplicate { holder },
             (-3, _) => {
-                let queue: Option<&str> = get(row, 2)?;
-                enqueue::tell(store, queue.unwrap_or_default(), State::Available);
+                enqueue::tell(store, &get(row, 2)?, State::Available);
                 Replayed::New
             }
             (-4, _) => Replayed::Repeated,

@@ -65,6 +65,13 @@ pub(super) fn count(row: &PgRow, column: usize) -> Result<u64> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// The text in a column that keeps it as bytes, because it may hold a NUL.
+pub(super) fn utf8(row: &PgRow, column: usize) -> Result<Option<String>> {
+    let bytes: Option<Vec<u8>> = get(row, column)?;
+    let text = bytes.map(String::from_utf8).transpose();
+    text.map_err(|error| Error::corrupt(format!("a text is no UTF-8: {error}")))
+}
+
 /// The state with a number: its place in [`State::ALL`].
 pub(super) fn state(number: i16) -> Result<State> {
     let place = usize::try_from(number).ok();

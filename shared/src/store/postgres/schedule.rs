@@ -5,14 +5,13 @@ use sqlx::postgres::PgRow;
 use super::{
     PostgresStore,
     database::{Database, only},
-    enqueue::{self, Body},
-    row::{get, integer},
+    enqueue::{self, Each},
+    row::{get, integer, state, utf8},
 };
 use crate::{
-    job::{JobId, State, name::Label},
+    job::{JobId, name::Label},
     store::{
-        Error, Hint, PutSchedule, RecordTick, Result, ScheduleRecord, Tick, TickDecision,
-        TickStatus,
+        Error, PutSchedule, RecordTick, Result, ScheduleRecord, Tick, TickDecision, TickStatus,
     },
 };
 
@@ -33,8 +32,8 @@ const SKIPPED: i16 = 3;
 pub(super) async fn put(database: &Database, params: PutSchedule) -> Result<ScheduleRecord> {
     let rows = database.write(SCHEDULE_PUT, |call| {
         call.bind(database.now())
-            .bind(params.name.clone())
-            .bind(params.definition.clone().into_bytes())
+            .bind(&params.name)
+            .bind(params.definition.as_bytes())
             .bind(params.rewind)
     });
     record(&only(rows.await?)?)
@@ -42,7 +41,7 @@ pub(super) async fn put(database: &Database, params: PutSchedule) -> Result<Sche
 
 /// See [`crate::store::ScheduleStore::remove_schedule`].
 pub(super) async fn remove(database: &Database, name: Label) -> Result<()> {
-    let rows = database.write(SCHEDULE_REMOVE, |call| call.bind(name.clone()));
+    let rows = database.write(SCHEDULE_REMOVE, |call| call.bind(&name));
     rows.await.map(drop)
 }
 
@@ -59,7 +58,7 @@ pub(super) async fn set_paused(database: &Database, name: Label, paused: bool) -
     } else {
         SCHEDULE_RESUME
     };
-    let rows = database.write(sql, |call| call.bind(database.now()).bind(name.clone()));
+    let rows = database.write(sql, |call| call.bind(database.now()).bind(&name));
     match rows.await?.first() {
         Some(_) => Ok(()),
         None => Err(unknown(&name)),
@@ -74,53 +73,31 @@ pub(super) async fn record_tick(store: &PostgresStore, params: RecordTick) -> Re
         decision,
     } = params;
     let (status, reason, job) = match decision {
-        TickDecision::Fire(job) => {
-            enqueue::check(store, std::slice::from_ref(&*job)).await?;
-            (FIRED, None, Some(Body::of(&job, None)))
-        }
+        TickDecision::Fire(job) => (FIRED, None, Some(*job)),
         TickDecision::Hold => (HELD, None, None),
-        TickDecision::Skip(reason) => (SKIPPED, Some(reason.into_bytes()), None),
+        TickDecision::Skip(reason) => (SKIPPED, Some(reason), None),
     };
+    enqueue::check(store, job.as_slice()).await?;
+    let each = Each::of(job.as_slice());
     let database = &store.database;
     let rows = database.write(TICK_RECORD, |call| {
-        let job = job.as_ref();
-        call.bind(database.now())
-            .bind(schedule.clone())
-            .bind(at)
-            .bind(status)
-            .bind(reason.clone())
-            .bind(job.map(|job| job.id))
-            .bind(job.map(|job| job.queue.clone()))
-            .bind(job.map(|job| job.priority))
-            .bind(job.map(|job| job.max_attempts))
-            .bind(job.and_then(|job| job.run_at))
-            .bind(job.and_then(|job| job.delay_us))
-            .bind(job.map(|job| job.kind.clone()))
-            .bind(job.map(|job| job.args.clone()))
-            .bind(job.and_then(|job| job.opts.clone()))
+        let call = call.bind(database.now()).bind(&schedule).bind(at);
+        let reason = reason.as_ref().map(String::as_bytes);
+        each.bind(call.bind(status).bind(reason))
     });
     let rows = rows.await?;
     let row = rows.first().ok_or_else(|| unknown(&schedule))?;
-    if let Some(job) = job {
-        give_hint(store, job, get(row, 5)?);
+    // Of a job that was not accepted, the answer is no state.
+    let accepted: Option<i16> = get(row, 5)?;
+    if let (Some(job), Some(Ok(became))) = (&job, accepted.map(state)) {
+        enqueue::tell(store, &job.queue, became);
     }
     tick(row)
 }
 
-/// Tells of a job that was accepted; other answers of `windlass.accept_one` are no states.
-fn give_hint(store: &PostgresStore, job: Body, accepted: Option<i16>) {
-    match accepted.and_then(|number| super::row::state(number).ok()) {
-        Some(State::Available) => store.hint(Hint::Available(job.queue)),
-        Some(State::Scheduled) => store.hint(Hint::Scheduled),
-        _ => {}
-    }
-}
-
 /// See [`crate::store::ScheduleStore::ticks`].
 pub(super) async fn ticks(database: &Database, name: Label, limit: usize) -> Result<Vec<Tick>> {
-    let rows = database.read(TICK_LIST, |call| {
-        call.bind(name.clone()).bind(integer(limit))
-    });
+    let rows = database.read(TICK_LIST, |call| call.bind(&name).bind(integer(limit)));
     rows.await?.iter().map(tick).collect()
 }
 
@@ -135,7 +112,7 @@ fn record(row: &PgRow) -> Result<ScheduleRecord> {
     let (fired_at, fired_job): (Option<_>, Option<_>) = (get(row, 5)?, get(row, 6)?);
     Ok(ScheduleRecord {
         name: get(row, 0)?,
-        definition: text(row, 1)?.unwrap_or_default(),
+        definition: utf8(row, 1)?.unwrap_or_default(),
         cursor: get(row, 2)?,
         fired: fired_at.zip(fired_job),
         held: get(row, 7)?,
@@ -149,7 +126,7 @@ fn tick(row: &PgRow) -> Result<Tick> {
     let status = match (get(row, 1)?, job) {
         (FIRED, Some(job)) => TickStatus::Fired(job),
         (HELD, _) => TickStatus::Held,
-        (SKIPPED, _) => TickStatus::Skipped(text(row, 3)?.unwrap_or_default()),
+        (SKIPPED, _) => TickStatus::Skipped(utf8(row, 3)?.unwrap_or_default()),
         (other, _) => return Err(Error::corrupt(format!("{other} is no status of a tick"))),
     };
     Ok(Tick {
@@ -157,11 +134,4 @@ fn tick(row: &PgRow) -> Result<Tick> {
         status,
         recorded_at: get(row, 4)?,
     })
-}
-
-/// The text in a column that keeps it as bytes, because it may hold a NUL.
-pub(super) fn text(row: &PgRow, column: usize) -> Result<Option<String>> {
-    let bytes: Option<Vec<u8>> = get(row, column)?;
-    let text = bytes.map(String::from_utf8).transpose();
-    text.map_err(|error| Error::corrupt(format!("a text is no UTF-8: {error}")))
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::{
     PostgresStore,
+    database::Database,
     opts::Opts,
     row::{get as value, state},
 };
@@ -36,13 +37,13 @@ pub(super) async fn get(store: &PostgresStore, ids: Vec<JobId>) -> Result<Vec<Op
 
 /// What a list shows of jobs; of those that are unknown, nothing.
 pub(super) async fn summaries(
-    store: &PostgresStore,
+    database: &Database,
     ids: &[JobId],
 ) -> Result<HashMap<JobId, JobSummary>> {
-    let rows = store.database.read(SUMMARIES, |call| call.bind(ids));
+    let rows = database.read(SUMMARIES, |call| call.bind(ids));
     let rows = rows.await?;
     rows.iter()
-        .map(|row| summary(row).map(|summary| (summary.id, summary)))
+        .map(|row| summary(row, last_error(row)?).map(|summary| (summary.id, summary)))
         .collect()
 }
 
@@ -50,12 +51,10 @@ fn number(number: i16) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }
 
-fn summary(row: &PgRow) -> Result<JobSummary> {
-    let attempt: Option<i16> = value(row, 15)?;
-    let last_error = attempt
-        .map(|attempt| error(attempt, value(row, 16)?, value(row, 17)?, value(row, 18)?))
-        .transpose()?;
+/// The columns that both statements begin with.
+fn summary(row: &PgRow, last_error: Option<AttemptError>) -> Result<JobSummary> {
     let tags: Option<Vec<String>> = value(row, 6)?;
+    let tags = tags.unwrap_or_default().into_iter().map(Tag::new);
     Ok(JobSummary {
         id: value(row, 0)?,
         kind: value(row, 1)?,
@@ -63,11 +62,7 @@ fn summary(row: &PgRow) -> Result<JobSummary> {
         priority: value(row, 3)?,
         max_attempts: number(value(row, 4)?),
         accepted_at: value(row, 5)?,
-        tags: tags
-            .unwrap_or_default()
-            .into_iter()
-            .map(Tag::new)
-            .collect::<Result<_, _>>()?,
+        tags: tags.collect::<Result<_, _>>()?,
         replay_of: value(row, 7)?,
         state: state(value(row, 8)?)?,
         attempt: number(value(row, 9)?),
@@ -78,6 +73,13 @@ fn summary(row: &PgRow) -> Result<JobSummary> {
         replayed_as: value(row, 14)?,
         last_error,
     })
+}
+
+fn last_error(row: &PgRow) -> Result<Option<AttemptError>> {
+    let attempt: Option<i16> = value(row, 15)?;
+    attempt
+        .map(|attempt| error(attempt, value(row, 16)?, value(row, 17)?, value(row, 18)?))
+        .transpose()
 }
 
 fn error(attempt: i16, at: Timestamp, worker: i64, failure: &str) -> Result<AttemptError> {
@@ -94,54 +96,37 @@ fn error(attempt: i16, at: Timestamp, worker: i64, failure: &str) -> Result<Atte
 }
 
 fn detail(row: &PgRow) -> Result<JobDetail> {
-    let opts = Opts::read(value(row, 14)?)?;
     let bytes = |column| -> Result<Option<Bytes>> {
         let body: Option<&[u8]> = value(row, column)?;
         Ok(body.map(Bytes::copy_from_slice))
     };
-    let worker: Option<i64> = value(row, 16)?;
-    let cancel_at: Option<Timestamp> = value(row, 18)?;
-    let cancel_reason: Option<String> = value(row, 19)?;
-    let errors = errors(row)?;
-    let args: &[u8] = value(row, 13)?;
+    let opts = Opts::read(value(row, 16)?)?;
     let content_type = opts.content_type.as_deref().map(Into::into);
+    let worker: Option<i64> = value(row, 18)?;
+    let cancel_at: Option<Timestamp> = value(row, 20)?;
+    let cancel_reason: Option<String> = value(row, 21)?;
+    let errors = errors(row)?;
+    let args: &[u8] = value(row, 15)?;
     Ok(JobDetail {
+        summary: summary(row, errors.last().cloned())?,
         args: Args::from_stored(Bytes::copy_from_slice(args), content_type),
         timeout: opts.timeout(),
         backoff: opts.backoff(),
         unique: opts.unique(),
         trace: opts.trace()?,
-        progress: bytes(17)?,
-        result: bytes(15)?,
+        result: bytes(17)?,
         worker: worker.and_then(|worker| u64::try_from(worker).ok()),
+        progress: bytes(19)?,
         cancel_requested: cancel_at.zip(cancel_reason),
-        summary: JobSummary {
-            id: value(row, 0)?,
-            kind: value(row, 1)?,
-            queue: value(row, 2)?,
-            priority: value(row, 3)?,
-            max_attempts: number(value(row, 4)?),
-            accepted_at: value(row, 5)?,
-            state: state(value(row, 6)?)?,
-            attempt: number(value(row, 7)?),
-            crashes: number(value(row, 8)?),
-            due_at: value(row, 9)?,
-            claimed_at: value(row, 10)?,
-            ended_at: value(row, 11)?,
-            replayed_as: value(row, 12)?,
-            replay_of: opts.replay_of,
-            tags: opts.tags,
-            last_error: errors.last().cloned(),
-        },
         errors,
     })
 }
 
 fn errors(row: &PgRow) -> Result<Vec<AttemptError>> {
-    let attempts: Option<Vec<i16>> = value(row, 20)?;
-    let ats: Option<Vec<Timestamp>> = value(row, 21)?;
-    let workers: Option<Vec<i64>> = value(row, 22)?;
-    let failures: Option<Vec<String>> = value(row, 23)?;
+    let attempts: Option<Vec<i16>> = value(row, 22)?;
+    let ats: Option<Vec<Timestamp>> = value(row, 23)?;
+    let workers: Option<Vec<i64>> = value(row, 24)?;
+    let failures: Option<Vec<String>> = value(row, 25)?;
     let instants = attempts
         .unwrap_or_default()
         .into_iter()

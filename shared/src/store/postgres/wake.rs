@@ -60,7 +60,7 @@ const NOTIFY: &str = include_str!("sql/notify.sql");
 const CHANNEL: &str = "windlass";
 
 /// Shortest time between two statements that tell others.
-const GAP: Duration = Duration::from_millis(5);
+const GAP: Duration = Duration::from_millis(2);
 
 /// Shortest time between two tellings of ends, unless something else is told.
 const ENDS_GAP: Duration = Duration::from_millis(20);

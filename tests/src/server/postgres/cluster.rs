@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File, Permissions},
+    io::Write as _,
     os::unix::{
         fs::{MetadataExt as _, PermissionsExt as _, chown},
         process::CommandExt as _,
@@ -29,6 +30,41 @@ impl Cluster {
             data,
             programs: programs::directory(),
         }
+    }
+
+    /// Makes it a copy of another, on which no server runs, whose own follows that of the other on
+    /// `port`.
+    pub(super) fn follow(&self, other: &Self, port: u16) {
+        let copy = Command::new("cp")
+            .arg("-a")
+            .args([&other.data, &self.data])
+            .status();
+        assert!(
+            copy.unwrap().success(),
+            "{} is copied",
+            other.data.display()
+        );
+        fs::copy(other.password_file(), self.password_file()).unwrap();
+        let word = fs::read_to_string(self.password_file()).unwrap();
+        let settings = self.data.join("postgresql.auto.conf");
+        let mut settings = File::options().append(true).open(settings).unwrap();
+        writeln!(
+            settings,
+            "primary_conninfo = 'host=127.0.0.1 port={port} user={USER} password={word}'"
+        )
+        .unwrap();
+        let signal = self.data.join("standby.signal");
+        fs::write(&signal, "").unwrap();
+        let_servers_in(&signal);
+    }
+
+    /// Makes the server that runs on it, and follows another, the first.
+    pub(super) fn promote(&self) {
+        let mut promote = self.command("pg_ctl");
+        promote.args(["promote", "--pgdata"]).arg(&self.data);
+        let output = promote.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "pg_ctl promote: {told}");
     }
 
     /// Whether it was made, to the end.

@@ -1,4 +1,7 @@
 -- Available jobs below an id, newest first, of some queues or of all.
-select id from windlass.list_available($1, $2,
-  (select array_agg(q.id) from windlass.queue q where q.name = any ($3))) id
+-- $1 the id, $2 how many at most, $3 names of queues, null: all
+select id
+from windlass.list_bulk(
+  2, $1, $2, (select array_agg(q.id) from windlass.queue q where q.name = any ($3))
+) id
 where $3 is null or exists (select from windlass.queue q where q.name = any ($3))

@@ -1,2 +1,3 @@
 -- Jobs that were completed in bulk below an id, newest first.
-select id from windlass.list_finished($1, $2) id
+-- $1 the id, $2 how many at most
+select id from windlass.list_bulk(5, $1, $2) id

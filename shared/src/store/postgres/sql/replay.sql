@@ -1,2 +1,3 @@
 -- Makes new runs of dead letters.
+-- $1 now; of each: $2 its id, $3 that of the new run, $4 other args, $5 their content type
 select verdict, other_id, queue from windlass.replay($1, $2, $3, $4, $5)

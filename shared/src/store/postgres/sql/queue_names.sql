@@ -1,0 +1,2 @@
+-- Every queue by name.
+select name from windlass.queue order by name
