@@ -8,6 +8,7 @@
     reason = "where a test sets its scene, a panic is the failure of the test"
 )]
 
+mod collector;
 mod http;
 mod process;
 mod target;
@@ -20,6 +21,7 @@ mod main_job;
 mod password;
 mod publish;
 mod reload;
+mod traces;
 mod two_processes;
 mod worker_dies;
 mod zombie;
