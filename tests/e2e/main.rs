@@ -14,6 +14,7 @@ mod process;
 mod target;
 
 mod bad_configuration;
+mod compose;
 mod dst_table;
 mod graceful_stop;
 mod leader_takeover;
