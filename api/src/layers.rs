@@ -26,6 +26,7 @@ use tower_http::{
 
 use crate::problem::{Problem, catalog};
 pub(crate) use deadline::deadline;
+pub(crate) use observe::caller;
 pub(crate) use query::no_query;
 
 /// Puts the layers around the table of addresses.

@@ -3,7 +3,10 @@
 use arc_swap::ArcSwap;
 use shared::{
     backoff,
-    config::destinations::{Buffer, Takes},
+    config::{
+        HttpUrl,
+        destinations::{Buffer, Takes},
+    },
     job::{Invalid, Tag, name::Label, new::check_max_attempts},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,6 +23,8 @@ pub struct Live {
     pub max_jobs_per_request: usize,
     /// How often a job may fail unless it says otherwise.
     pub max_attempts: u32,
+    /// The address of Jaeger's pages: jobs are shown with links to their traces.
+    pub jaeger_url: Option<HttpUrl>,
 }
 
 /// What a pipeline is made of.
@@ -47,6 +52,7 @@ impl Default for Live {
             pipelines: BTreeMap::new(),
             max_jobs_per_request: 10_000,
             max_attempts: backoff::DEFAULT_MAX_ATTEMPTS,
+            jaeger_url: None,
         }
     }
 }

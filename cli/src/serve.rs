@@ -11,7 +11,11 @@ pub(crate) use roles::Roles;
 pub(crate) use server::Server;
 pub(crate) use settings::schedules;
 
-use shared::{config::Layers, shutdown::Shutdown, telemetry::Telemetry};
+use shared::{
+    config::{Layers, Loaded},
+    shutdown::Shutdown,
+    telemetry::Telemetry,
+};
 
 use crate::{
     Result,
@@ -21,10 +25,17 @@ use crate::{
 /// Runs roles in the foreground: what `up`, `api`, `worker` and `scheduler` are.
 fn run(layers: Layers, roles: Roles) -> Result {
     let loaded = layers.load()?;
-    let telemetry = Telemetry::start(&loaded.config.logs).map_err(anyhow::Error::from)?;
+    let started = Telemetry::start(&loaded.config, roles.only());
+    let (telemetry, exporting) = started.map_err(anyhow::Error::from)?;
     if let Some(warning) = loaded.exposed() {
         tracing::warn!("{warning}");
     }
+    let ended = run_until_stopped(layers, loaded, roles, telemetry);
+    exporting.stop();
+    ended
+}
+
+fn run_until_stopped(layers: Layers, loaded: Loaded, roles: Roles, telemetry: Telemetry) -> Result {
     let shutdown = Shutdown::new();
     block_on(async {
         let serve = async {

@@ -211,7 +211,8 @@ end $$;
 -- against it, -3 the new run is there, -4 by an earlier call, -5 it was replayed as other_id, else
 -- the number of the state that it is in instead of discarded.
 create function windlass.replay(
-  p_now timestamptz, p_dead uuid[], p_new uuid[], p_args bytea[], p_content_types text[]
+  p_now timestamptz, p_dead uuid[], p_new uuid[], p_args bytea[], p_content_types text[],
+  p_traceparents text[], p_tracestates text[]
 ) returns table (verdict smallint, other_id uuid, queue text)
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -255,6 +256,12 @@ begin
         v_opts := v_opts - 'content_type';
         if p_content_types[i] is not null then
           v_opts := v_opts || jsonb_build_object('content_type', p_content_types[i]);
+        end if;
+      end if;
+      if p_traceparents[i] is not null then
+        v_opts := v_opts - 'tracestate' || jsonb_build_object('traceparent', p_traceparents[i]);
+        if p_tracestates[i] is not null then
+          v_opts := v_opts || jsonb_build_object('tracestate', p_tracestates[i]);
         end if;
       end if;
       -- The dead letter's own hold on its key passes on.

@@ -34,6 +34,7 @@ pub mod show;
 pub mod sources;
 pub mod store;
 pub mod suggest;
+pub mod telemetry;
 pub mod timing;
 pub mod worker;
 
@@ -41,6 +42,7 @@ mod check;
 mod environment;
 mod file;
 mod notes;
+mod otel;
 mod read;
 mod tree;
 
@@ -65,6 +67,7 @@ pub use scheduler::Scheduler;
 pub use schedules::Schedule;
 pub use sources::Source;
 pub use store::Store;
+pub use telemetry::Telemetry;
 pub use worker::{ServedQueue, Worker};
 
 use read::Reader;
@@ -91,6 +94,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// Which log lines are written, and how they look.
     pub logs: Logs,
+    /// Where traces go, and which ones.
+    pub telemetry: Telemetry,
     /// Jobs that recur.
     pub schedules: BTreeMap<Label, Schedule>,
     /// Where numbers come from.
@@ -112,6 +117,7 @@ impl Config {
             retention: from.section("retention", Retention::read),
             outbound: from.section("outbound", Outbound::read),
             logs: from.section("logs", Logs::read),
+            telemetry: from.section("telemetry", Telemetry::read),
             schedules: from.entries("schedules", Schedule::read),
             sources: from.entries("sources", Source::read),
             destinations: from.entries("destinations", Destination::read),

@@ -1,13 +1,14 @@
-//! What the program tells about itself: logs, and the place where traces join them.
+//! What the program tells about itself: logs and traces.
 //!
 //! Started once, before anything else runs, and followed by [`Telemetry::follow`], which takes up
-//! another log filter when the configuration changes.
+//! another log filter when the configuration changes. Traces are exported until [`Exporting::stop`],
+//! which comes last.
 
 use std::{fs::File, io::IsTerminal as _, sync::Arc};
 use tracing::Subscriber;
 use tracing_subscriber::{
     Layer, Registry,
-    filter::Targets,
+    filter::{LevelFilter, Targets},
     fmt::MakeWriter,
     layer::SubscriberExt as _,
     reload,
@@ -15,11 +16,14 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    config::{Current, LogFilter, LogFormat, Logs},
+    config::{Config, Current, LogFilter, LogFormat, Logs},
     shutdown::Shutdown,
 };
+use traces::export::Export;
 
 pub mod fields;
+pub mod observed;
+pub mod traces;
 
 mod json;
 mod logs;
@@ -34,6 +38,23 @@ type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 /// What changes which lines are written.
 type Filter = reload::Handle<Targets, Registry>;
 
+/// Parts of the program whose spans of `tracing` are for the log, or would tell of the exporting
+/// itself: they are not exported.
+const NOT_EXPORTED: [&str; 12] = [
+    "windlass",
+    "apalis",
+    "apalis_core",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "opentelemetry",
+    "reqwest",
+    "rustls",
+    "sqlx",
+    "tonic",
+    "tower",
+];
+
 /// Telemetry cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,6 +62,9 @@ pub enum Error {
     /// The process has a subscriber already: it was started twice, or something else set one.
     #[error("telemetry runs already in this process")]
     Running(#[source] TryInitError),
+    /// What is set for traces cannot work.
+    #[error(transparent)]
+    Traces(#[from] traces::Unusable),
 }
 
 /// Telemetry that runs. It runs until the process ends, whether this is kept or not.
@@ -49,28 +73,53 @@ pub struct Telemetry {
     filter: Filter,
 }
 
+/// Traces that are exported, or nothing.
+#[derive(Debug)]
+pub struct Exporting(Option<Export>);
+
+impl Exporting {
+    /// Exports what waits and ends. Takes [`traces::FLUSH`] at most, whatever the collector does.
+    /// Blocks: call it when everything else has ended.
+    pub fn stop(self) {
+        if let Some(export) = self.0 {
+            export.stop();
+        }
+    }
+}
+
 impl Telemetry {
-    /// Starts telemetry for this process: logs go to the standard error stream, and panics into
-    /// the logs.
+    /// Starts telemetry for this process: logs go to the standard error stream, panics into the
+    /// logs, and traces to the collector, if there is one. `role` is what this process does, if it
+    /// does one thing.
     ///
     /// # Errors
-    /// [`Error::Running`] when it was started before; nothing has changed.
-    pub fn start(settings: &Logs) -> Result<Self, Error> {
+    /// [`Error::Running`] when it was started before; nothing has changed. [`Error::Traces`] when
+    /// traces cannot be exported as they should be.
+    pub fn start(config: &Config, role: Option<&str>) -> Result<(Self, Exporting), Error> {
+        let export = Export::start(&config.telemetry, role)?;
         let terminal = std::io::stderr().is_terminal();
-        Self::start_with(logs_layer(settings, std::io::stderr, terminal))
+        let (logs, filter) = logs_layer(&config.logs, std::io::stderr, terminal);
+        let mut layers = vec![logs];
+        layers.extend(export.as_ref().map(spans_layer));
+        let telemetry = Self::start_with(layers, filter)?;
+        if let Some(export) = &export {
+            export.record(&config.telemetry);
+        }
+        Ok((telemetry, Exporting(export)))
     }
 
-    /// Starts telemetry for this process as [`Self::start`] does, but logs go into a file: for a
+    /// Starts telemetry for this process, but logs go into a file, and no traces anywhere: for a
     /// process whose terminal shows something else.
     ///
     /// # Errors
     /// As of [`Self::start`].
     pub fn start_into(settings: &Logs, file: File) -> Result<Self, Error> {
-        Self::start_with(logs_layer(settings, Arc::new(file), false))
+        let (logs, filter) = logs_layer(settings, Arc::new(file), false);
+        Self::start_with(vec![logs], filter)
     }
 
-    fn start_with((logs, filter): (BoxedLayer, Filter)) -> Result<Self, Error> {
-        subscriber(vec![logs]).try_init().map_err(Error::Running)?;
+    fn start_with(layers: Vec<BoxedLayer>, filter: Filter) -> Result<Self, Error> {
+        subscriber(layers).try_init().map_err(Error::Running)?;
         panics::log_them();
         Ok(Self { filter })
     }
@@ -108,6 +157,18 @@ impl Telemetry {
 /// be traced.
 fn subscriber(layers: Vec<BoxedLayer>) -> impl Subscriber + Send + Sync {
     tracing_subscriber::registry().with(layers)
+}
+
+/// The layer that exports what handlers make with `tracing`.
+fn spans_layer(export: &Export) -> BoxedLayer {
+    let ours = NOT_EXPORTED.map(|target| (target, LevelFilter::OFF));
+    let filter = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_targets(ours);
+    tracing_opentelemetry::layer()
+        .with_tracer(export.tracer())
+        .with_filter(filter)
+        .boxed()
 }
 
 /// The layer that writes lines to `writer`, which may be a terminal.

@@ -131,6 +131,7 @@ macro_rules! for_each_case {
                 a_new_run_has_the_body_and_starts_afresh,
                 crashes_are_not_inherited,
                 args_may_be_edited,
+                a_new_run_may_be_in_a_trace_of_its_own,
                 a_delay_is_not_waited_for_again,
                 a_dead_letter_is_replayed_once,
                 a_new_run_may_die_and_be_replayed_in_turn,

@@ -55,6 +55,17 @@ impl Api {
         }
     }
 
+    /// Submits a job within a trace; answers its id.
+    pub(crate) async fn submit_within(&self, traceparent: &str, job: &Value) -> String {
+        let request = self.client.post(format!("{}/v1/jobs", self.base));
+        let request = request.header("traceparent", traceparent).json(job);
+        let answer = request.send().await.unwrap();
+        let told = answer.headers()["traceresponse"].to_str().unwrap();
+        assert_eq!(told.split('-').nth(1), traceparent.split('-').nth(1));
+        let body: Value = answer.json().await.unwrap();
+        body["id"].as_str().unwrap().to_owned()
+    }
+
     /// A job, once it has ended.
     pub(crate) async fn ended(&self, id: &str) -> Value {
         for _ in 0..PATIENCE.as_secs() / 5 {

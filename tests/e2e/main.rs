@@ -8,11 +8,13 @@
     reason = "where a test sets its scene, a panic is the failure of the test"
 )]
 
+mod collector;
 mod http;
 mod process;
 mod target;
 
 mod bad_configuration;
+mod compose;
 mod dst_table;
 mod graceful_stop;
 mod leader_takeover;
@@ -20,6 +22,7 @@ mod main_job;
 mod password;
 mod publish;
 mod reload;
+mod traces;
 mod two_processes;
 mod worker_dies;
 mod zombie;

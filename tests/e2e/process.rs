@@ -83,10 +83,14 @@ impl Place {
     }
 
     /// Sets a key for the processes that start from now on: `WORKER__LEASE`.
-    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
-        let name = format!("WINDLASS__{key}");
-        self.environment.retain(|(known, _)| *known != name);
-        self.environment.push((name, value.to_owned()));
+    pub(crate) fn with(self, key: &str, value: &str) -> Self {
+        self.with_variable(&format!("WINDLASS__{key}"), value)
+    }
+
+    /// Sets a variable for the processes that start from now on.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 

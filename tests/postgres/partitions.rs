@@ -183,6 +183,7 @@ async fn a_few_jobs_outlive_their_partition() {
         dead,
         new: JobId::generate(),
         args: None,
+        trace: None,
     };
     world.h.store.replay(vec![replay.clone()]).await.unwrap();
     world.h.advance(DAY * 10).await;

@@ -6,6 +6,7 @@ use shared::{
     clock::Timestamp,
     job::{ClaimedJob, Invalid, JobId, Kind, NewJob, QueueName, TraceContext},
     store::{self, Enqueued, Store},
+    telemetry::traces::{Place, Recording},
 };
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -40,6 +41,8 @@ struct Inner {
     stopped: Notify,
     report: Mutex<Report>,
     dirty: Arc<Dirty>,
+    /// The span of this attempt, if it is recorded.
+    span: OnceLock<(Place, TraceContext)>,
 }
 
 impl Context {
@@ -53,6 +56,7 @@ impl Context {
             stopped,
             report,
             dirty,
+            span: OnceLock::new(),
         }))
     }
 
@@ -97,9 +101,24 @@ impl Context {
         self.0.job.claimed_at.since(self.0.job.accepted_at)
     }
 
-    /// The trace the job belongs to.
+    /// The trace the job belongs to, and within it this attempt, if it is recorded: for calls to
+    /// others, and for what is enqueued.
     pub fn trace(&self) -> Option<&TraceContext> {
-        self.0.job.trace.as_ref()
+        let span = self.0.span.get().map(|(_, trace)| trace);
+        span.or(self.0.job.trace.as_ref())
+    }
+
+    /// Where this attempt stands in its trace, if it is recorded.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.0.span.get().map(|(place, _)| place)
+    }
+
+    /// This attempt is recorded.
+    pub(crate) fn is_recorded_as(&self, span: &Recording) {
+        if let Some(trace) = span.trace() {
+            // An attempt is begun once.
+            self.0.span.get_or_init(|| (span.place().clone(), trace));
+        }
     }
 
     /// Reads the args.
@@ -148,7 +167,7 @@ impl Context {
     /// As [`shared::store::JobStore::enqueue`].
     pub async fn enqueue(&self, mut jobs: Vec<NewJob>) -> store::Result<Vec<Enqueued>> {
         for job in &mut jobs {
-            job.trace = job.trace.take().or_else(|| self.0.job.trace.clone());
+            job.trace = job.trace.take().or_else(|| self.trace().cloned());
         }
         self.0.store.enqueue(jobs).await
     }

@@ -220,15 +220,19 @@ impl Engine {
             Verdict::HandedBack => Some(Ending::Release),
             Verdict::Abandoned => None,
         };
-        if let Some(ending) = ending {
+        if let Some(mut ending) = ending {
+            if let (Some(failure), Some(place)) = (ending.failure_mut(), ctx.place()) {
+                failure.span_id = Some(place.span_id().to_string().into());
+            }
             log_ending(ctx, &ending);
             let (id, token, progress) = (job.id, job.token, ctx.final_progress());
-            self.outbox.push(Settle {
+            let settle = Settle {
                 id,
                 token,
                 ending,
                 progress,
-            });
+            };
+            self.outbox.push(settle, ctx.place());
         }
         self.room.notify_one();
         if self.running.is_empty() {

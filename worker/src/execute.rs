@@ -1,8 +1,11 @@
 //! One attempt: its span, its deadline, its stop, and the verdict.
 
-use shared::job::{
-    Outcome,
-    attempt::{ErrorKind, Failure},
+use shared::{
+    job::{
+        Outcome, TraceContext,
+        attempt::{ErrorKind, Failure},
+    },
+    telemetry::traces::{self, Place, Recording},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -14,6 +17,9 @@ use crate::{
     engine::{Engine, Verdict},
 };
 
+/// How long the store may take to tell where the attempt before stands in the trace.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Runs one attempt to its end. The handler's future is dropped where it waits when its time is
 /// over or it is asked to stop; what a handler computes without waiting cannot be interrupted.
 ///
@@ -21,14 +27,61 @@ use crate::{
 /// [`panicked`] is the verdict.
 pub(crate) async fn attempt(engine: Arc<Engine>, ctx: Context) -> Verdict {
     let job = ctx.job();
+    let mut recording = traces::jobs::process(job, &engine.settings.name);
+    let mut before = None;
+    if let Some(recording) = &recording {
+        ctx.is_recorded_as(recording);
+        if traces::jobs::was_tried(job) {
+            let looking = attempt_before(Arc::clone(&engine), ctx.clone());
+            before = Some(engine.attempts.spawn(looking));
+        }
+    }
     let span = tracing::info_span!(
         "attempt",
         job.id = %job.id,
         job.kind = %job.kind,
         attempt = job.attempt,
-        trace_id = job.trace.as_ref().map(shared::job::TraceContext::trace_id),
+        trace_id = ctx.trace().map(TraceContext::trace_id),
     );
-    run(&engine, &ctx).instrument(span).await
+    let running = traces::within(ctx.place(), run(&engine, &ctx));
+    let verdict = running.instrument(span).await;
+    if let Some(recording) = &mut recording {
+        if let Some(before) = before
+            && let Ok(Some(place)) = before.await
+        {
+            recording.link(place);
+        }
+        tell(recording, &verdict);
+    }
+    verdict
+}
+
+/// Where the attempt before this one stands, if it was recorded. The store is asked while the
+/// handler runs.
+async fn attempt_before(engine: Arc<Engine>, ctx: Context) -> Option<Place> {
+    let found = timeout(LOOK, engine.store.get(vec![ctx.id()])).await;
+    let job = found.ok()?.ok()?.pop()??;
+    traces::jobs::last_attempt(ctx.id(), ctx.job().trace.as_ref(), &job.errors)
+}
+
+/// Says in the span how the attempt ended.
+fn tell(recording: &mut Recording, verdict: &Verdict) {
+    const OUTCOME: &str = "windlass.job.outcome";
+    let (word, failure) = match verdict {
+        Verdict::HandedBack => ("handed_back", None),
+        Verdict::Abandoned => ("lease_lost", None),
+        Verdict::Outcome(outcome) => match outcome {
+            Outcome::Done(_) => ("done", None),
+            Outcome::Retry(failure) | Outcome::RetryAfter(_, failure) => ("retry", Some(failure)),
+            Outcome::Snooze(_) | Outcome::SnoozeBecause(..) => ("snooze", None),
+            Outcome::Cancel(_) => ("cancel", None),
+            Outcome::Discard(failure) => ("discard", Some(failure)),
+        },
+    };
+    recording.set(OUTCOME, word);
+    if let Some(failure) = failure {
+        recording.fail(failure.kind.as_str(), &failure.message);
+    }
 }
 
 async fn run(engine: &Engine, ctx: &Context) -> Verdict {

@@ -28,7 +28,7 @@ use crate::{
     state::AppState,
 };
 pub(super) use submission::check_args;
-pub(super) use submit::{submit, trace};
+pub(super) use submit::submit;
 pub(super) use view::{Detail, Summary};
 
 /// Longest reason for a cancellation, in bytes.
@@ -64,7 +64,7 @@ pub(super) async fn read(
         None => look(&app, id).await?,
         Some(wait) => wait::until_ended(&app, id, wait.min(app.settings.request_timeout)).await?,
     };
-    Ok(Json(Detail::of(&job)).into_response())
+    Ok(Json(Detail::of(&job, &app.live())).into_response())
 }
 
 /// The body of `POST /v1/jobs/{id}/cancel`, which may be left out.
@@ -101,7 +101,7 @@ pub(super) async fn cancel(
         Some(Cancelled::Unknown) | None => return Err(unknown(&id.to_string())),
     };
     let job = look(&app, id).await?;
-    Ok((status, Json(Detail::of(&job))).into_response())
+    Ok((status, Json(Detail::of(&job, &app.live()))).into_response())
 }
 
 /// `POST /v1/jobs/{id}/retry`
@@ -114,7 +114,7 @@ pub(super) async fn retry(
     match app.store.run_now(vec![id]).await?.pop() {
         Some(RunNow::Done) => {
             let job = look(&app, id).await?;
-            Ok(Json(Detail::of(&job)).into_response())
+            Ok(Json(Detail::of(&job, &app.live())).into_response())
         }
         Some(RunNow::NotWaiting(state)) => Err(not_waiting(id, state)),
         Some(RunNow::Unknown) | None => Err(unknown(&id.to_string())),

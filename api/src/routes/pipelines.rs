@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use shared::{
     clock::Timestamp,
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     extract::{NoBody, Segment},
+    layers::caller,
     live::{Live, Pipeline, tag},
     problem::{Problem, catalog},
     state::AppState,
@@ -111,14 +112,16 @@ pub(super) async fn read(
 pub(super) async fn run(
     State(app): State<AppState>,
     Segment(name): Segment,
+    headers: HeaderMap,
     _: NoBody,
 ) -> Result<Response, Problem> {
     let live = app.live();
     let (name, _) = find(&live, &name)?;
     let args = Args::json(&serde_json::json!({ "pipeline": name }))?;
-    let job = NewJob::with(kind(), args)
+    let mut job = NewJob::with(kind(), args)
         .max_attempts(live.max_attempts)
         .tag(tag(name)?);
+    job.trace = caller(&headers);
     let id = job.id;
     match app.store.enqueue(vec![job]).await?.pop() {
         Some(Enqueued::New(_)) => {}
@@ -129,7 +132,7 @@ pub(super) async fn run(
     }
     let job = app.store.get(vec![id]).await?.pop().flatten();
     let location = [(header::LOCATION, format!("/v1/jobs/{id}"))];
-    let body = Json(job.as_ref().map(Detail::of));
+    let body = Json(job.as_ref().map(|job| Detail::of(job, &live)));
     Ok((StatusCode::ACCEPTED, location, body).into_response())
 }
 

@@ -58,6 +58,9 @@ pub(crate) struct More {
     pub(crate) worker: Option<u64>,
     pub(crate) cancel_requested: Option<Since>,
     pub(crate) trace_id: Option<String>,
+    /// Missing where the API is older than this program.
+    #[serde(default)]
+    pub(crate) trace_url: Option<String>,
 }
 
 /// Everything about one job.

@@ -40,18 +40,28 @@ impl Roles {
     };
 }
 
-impl fmt::Display for Roles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Roles {
+    fn names(self) -> Vec<&'static str> {
         let all = [
             ("api", self.api),
             ("worker", self.worker),
             ("scheduler", self.scheduler),
         ];
-        let names: Vec<_> = all
-            .iter()
-            .filter(|(_, on)| *on)
-            .map(|(name, _)| *name)
-            .collect();
-        f.write_str(&names.join(", "))
+        let on = all.into_iter().filter(|(_, on)| *on);
+        on.map(|(name, _)| name).collect()
+    }
+
+    /// The one role of a process that has one.
+    pub(crate) fn only(self) -> Option<&'static str> {
+        match self.names()[..] {
+            [name] => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names().join(", "))
     }
 }

@@ -9,7 +9,7 @@ use shared::{
     config::{Config, Current, Layers, Live, Loaded},
     shutdown::{Shutdown, Tasks},
     store::{self, Store},
-    telemetry::Telemetry,
+    telemetry::{Telemetry, observed::observed},
 };
 use std::{
     future::Future,
@@ -288,7 +288,7 @@ async fn open_store(config: &Config, roles: Roles) -> Result<Arc<dyn Store>> {
     }
     let durability = store.capabilities().durability;
     tracing::info!("jobs are kept in {shown} (durability: {durability:?})");
-    Ok(store)
+    Ok(observed(store))
 }
 
 fn build_worker(

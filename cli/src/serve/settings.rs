@@ -103,6 +103,7 @@ pub(super) fn live(config: &Config) -> api::Live {
         max_jobs_per_request: usize::try_from(config.api.max_jobs_per_request)
             .unwrap_or(usize::MAX),
         max_attempts: config.retry.max_attempts,
+        jaeger_url: config.telemetry.jaeger_url.clone(),
     }
 }
 

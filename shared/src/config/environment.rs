@@ -164,7 +164,12 @@ fn written(key: &str) -> String {
 }
 
 /// Puts a value at a place, making the tables on the way.
-fn insert(table: &mut Table, path: &[String], value: &str, origin: &Origin) -> Result<(), String> {
+pub(super) fn insert(
+    table: &mut Table,
+    path: &[String],
+    value: &str,
+    origin: &Origin,
+) -> Result<(), String> {
     let Some((key, deeper)) = path.split_first() else {
         return Ok(());
     };
@@ -175,7 +180,8 @@ fn insert(table: &mut Table, path: &[String], value: &str, origin: &Origin) -> R
     if deeper.is_empty() {
         if matches!(origin, Origin::Environment { .. })
             && let Some(other) = table.get(key).map(|node| &node.origin)
-            && matches!(other, Origin::Environment { .. })
+            && let Origin::Environment { variable } = other
+            && variable.starts_with(PREFIX)
         {
             return Err(format!("sets what {other} has set already"));
         }

@@ -15,6 +15,7 @@ use super::{
     file::{self, Digest},
     notes::Notes,
     origin::{Origin, Origins},
+    otel,
     read::Reader,
     tree::{self, Table},
 };
@@ -108,6 +109,7 @@ impl Layers {
             read.insert(path.clone(), digest);
         }
         let mut faults = Vec::new();
+        otel::apply(&mut tree, &self.environment, &mut faults);
         environment::apply(&mut tree, &self.environment, &mut faults);
         environment::apply_flags(&mut tree, &self.flags, &mut faults);
 

@@ -58,6 +58,10 @@ pub struct Failure {
     pub error_type: Box<str>,
     /// What happened, for a person; at most [`MAX_MESSAGE`] bytes.
     pub message: Box<str>,
+    /// The span of the attempt, if it was recorded: 16 hexadecimal digits. The next attempt is
+    /// linked to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span_id: Option<Box<str>>,
 }
 
 impl Failure {
@@ -67,6 +71,7 @@ impl Failure {
             kind,
             error_type: Box::default(),
             message: shorten(message.into(), MAX_MESSAGE),
+            span_id: None,
         }
     }
 

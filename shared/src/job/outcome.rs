@@ -113,6 +113,19 @@ pub enum Ending {
     Release,
 }
 
+impl Ending {
+    /// What is kept as an attempt error, if anything is.
+    pub fn failure_mut(&mut self) -> Option<&mut Failure> {
+        match self {
+            Self::Retry { failure, .. } | Self::Cancel { failure } | Self::Discard { failure } => {
+                Some(failure)
+            }
+            Self::Snooze { failure, .. } => failure.as_mut(),
+            Self::Complete { .. } | Self::Release => None,
+        }
+    }
+}
+
 /// Applies the policy: what becomes of attempt number `attempt` of `max_attempts` when its
 /// handler says `outcome`, for `random` in `[0, 1)`.
 pub fn conclude(

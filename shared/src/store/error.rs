@@ -60,6 +60,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// One word for what went wrong, of which there are few.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::LeaseLost { .. } => "lease_lost",
+            Self::Full { .. } => "full",
+            Self::Invalid(_) => "invalid",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Corrupt { .. } => "corrupt",
+        }
+    }
+
     /// Whether trying again later may help.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })

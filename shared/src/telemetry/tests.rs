@@ -237,9 +237,9 @@ fn what_is_not_logged_may_be_traced() {
 
 #[test]
 fn it_is_started_once() {
-    let settings = Logs::default();
-    assert!(Telemetry::start(&settings).is_ok());
-    let error = Telemetry::start(&settings).unwrap_err();
+    let config = Config::default();
+    assert!(Telemetry::start(&config, None).is_ok());
+    let error = Telemetry::start(&config, None).unwrap_err();
     assert_eq!(error.to_string(), "telemetry runs already in this process");
 }
 

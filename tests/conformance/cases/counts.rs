@@ -73,6 +73,7 @@ pub(crate) async fn counts_follow_deaths_and_new_runs(h: &Harness) {
             dead: job.id,
             new: shared::job::JobId::generate(),
             args: None,
+            trace: None,
         };
         h.store.replay(vec![replay.clone(), replay]).await.unwrap();
         h.recount().await;

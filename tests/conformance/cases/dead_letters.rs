@@ -1,7 +1,7 @@
 //! Dead letters and their new runs.
 
 use shared::{
-    job::{Args, JobDetail, JobId, NewJob, State, UniquePolicy, new::Due},
+    job::{Args, JobDetail, JobId, NewJob, State, TraceContext, UniquePolicy, new::Due},
     store::{Enqueued, Error, Filter, Replay, Replayed},
 };
 use windlass_tests::{
@@ -15,6 +15,7 @@ fn replay_of(dead: JobId) -> Replay {
         dead,
         new: JobId::generate(),
         args: None,
+        trace: None,
     }
 }
 
@@ -100,6 +101,33 @@ pub(crate) async fn args_may_be_edited(h: &Harness) {
     replay(h, request.clone()).await;
     assert_eq!(h.detail(request.new).await.args, args);
     assert_eq!(h.detail(dead).await.args, body().args);
+}
+
+pub(crate) async fn a_new_run_may_be_in_a_trace_of_its_own(h: &Harness) {
+    let trace = |id: &str, state| {
+        let parent = format!("00-4bf92f3577b34da6a3ce929d0e0e47{id}-00f067aa0ba902b7-01");
+        TraceContext::new(&parent, state).unwrap()
+    };
+    let traced = || NewJob {
+        trace: Some(trace("01", Some("vendor=1"))),
+        ..job()
+    };
+    for given in [
+        None,
+        Some(trace("02", None)),
+        Some(trace("03", Some("v=2"))),
+    ] {
+        let dead = h.run(traced(), discard()).await;
+        let request = Replay {
+            trace: given.clone(),
+            ..replay_of(dead)
+        };
+        replay(h, request.clone()).await;
+        let expected = given.or(traced().trace);
+        assert_eq!(h.detail(request.new).await.trace, expected);
+        assert_eq!(h.hand().await.take().await.trace, expected);
+        assert_eq!(h.detail(dead).await.trace, traced().trace);
+    }
 }
 
 pub(crate) async fn a_delay_is_not_waited_for_again(h: &Harness) {

@@ -174,6 +174,7 @@ pub(crate) async fn a_dead_letters_retention_counts_from_its_death(h: &Harness) 
         dead,
         new: JobId::generate(),
         args: None,
+        trace: None,
     };
     h.store.replay(vec![replay.clone()]).await.unwrap();
     h.advance(secs(2)).await;

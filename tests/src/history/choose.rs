@@ -192,7 +192,12 @@ impl Chooser {
         };
         let edited = self.chance(0.3);
         let args = edited.then(|| Args::json("edited").expect("a word is small JSON"));
-        Replay { dead, new, args }
+        Replay {
+            dead,
+            new,
+            args,
+            trace: None,
+        }
     }
 
     fn duty(&mut self) -> Op {

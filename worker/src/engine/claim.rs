@@ -7,6 +7,7 @@ use shared::{
     patience::Patience,
     shutdown::Shutdown,
     store::{Capabilities, ClaimParams, Error, Wake, Want},
+    telemetry::traces,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -88,6 +89,7 @@ impl Claimer<'_> {
             wants,
             max: room,
         };
+        let began = traces::now();
         loop {
             match self
                 .engine
@@ -98,6 +100,9 @@ impl Claimer<'_> {
                     self.patience.succeeded();
                     let full = jobs.len() >= room;
                     if !jobs.is_empty() {
+                        let recorded = jobs.iter().filter_map(traces::jobs::recorded);
+                        let (what, count) = ("receive", jobs.len());
+                        drop(traces::jobs::batch(what, what, began, count, recorded));
                         self.engine.accept(worker, jobs);
                     }
                     self.unfilled = if full { 0 } else { self.unfilled + 1 };

@@ -1,6 +1,6 @@
 //! Verdicts that are not settled yet, gathered into batches.
 
-use shared::store::Settle;
+use shared::{store::Settle, telemetry::traces::Place};
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -16,9 +16,17 @@ pub(crate) const FULL: usize = 256;
 /// A smaller one waits this long for company, unless nothing runs that could bring any.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(2);
 
+/// Verdicts that are settled together.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) items: Vec<Settle>,
+    /// The attempts among them that are recorded, so that the settle can name them.
+    pub(crate) recorded: Vec<Place>,
+}
+
 #[derive(Default)]
 pub(crate) struct Outbox {
-    waiting: Mutex<Vec<Settle>>,
+    waiting: Mutex<Batch>,
     /// Waiting, or taken and not kept by the store yet.
     unsettled: AtomicUsize,
     arrived: Notify,
@@ -26,10 +34,11 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn push(&self, settle: Settle) {
+    pub(crate) fn push(&self, settle: Settle, recorded: Option<&Place>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(settle);
-        let count = waiting.len();
+        waiting.items.push(settle);
+        waiting.recorded.extend(recorded.cloned());
+        let count = waiting.items.len();
         drop(waiting);
         self.unsettled.fetch_add(1, Ordering::AcqRel);
         if count == 1 {
@@ -48,7 +57,7 @@ impl Outbox {
     ///
     /// # Cancel safety
     /// Nothing is taken until it completes.
-    pub(crate) async fn next(&self) -> Vec<Settle> {
+    pub(crate) async fn next(&self) -> Batch {
         loop {
             self.arrived.notified().await;
             // A `full` may be left from an earlier batch; then this one is merely a little small.
@@ -60,7 +69,7 @@ impl Outbox {
             }
             let batch =
                 std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            if !batch.is_empty() {
+            if !batch.items.is_empty() {
                 return batch;
             }
         }

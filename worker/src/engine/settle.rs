@@ -2,6 +2,7 @@
 
 use shared::patience::{Patience, chain};
 use shared::store::{Settle, Settled};
+use shared::telemetry::traces;
 use std::sync::Arc;
 
 use crate::engine::Engine;
@@ -15,9 +16,11 @@ pub(super) async fn run(engine: Arc<Engine>) {
             batch = engine.outbox.next() => batch,
             () = engine.closed.cancelled() => return,
         };
-        let count = batch.len();
+        let count = batch.items.len();
+        let _span =
+            traces::jobs::batch("settle", "settle", None, count, batch.recorded.into_iter());
         tokio::select! {
-            () = settle(&engine, batch) => engine.outbox.settled(count),
+            () = settle(&engine, batch.items) => engine.outbox.settled(count),
             () = engine.closed.cancelled() => return,
         }
         engine.room.notify_one();

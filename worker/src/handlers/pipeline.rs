@@ -22,9 +22,13 @@ use shared::{
     buffer::{self, entry},
     clock::Timestamp,
     config::{Pipeline, human::format_duration},
-    job::{Args as JobArgs, Invalid, JobDetail, JobId, Kind, NewJob, Outcome, Tag, name::Label},
+    job::{
+        Args as JobArgs, Invalid, JobDetail, JobId, Kind as JobKind, NewJob, Outcome, Tag,
+        name::Label,
+    },
     patience::chain,
     store::{CancelParams, DestinationRecord, Error, NewEntry, Receipt, Result},
+    telemetry::traces::{self, Kind, Recording},
 };
 use std::{collections::HashSet, time::Duration};
 
@@ -132,7 +136,13 @@ impl Run<'_> {
             Collecting::Over => {}
         }
         let gathered = Gathered::new(self.pipeline, &self.setup.config.sources, &children);
+        // Looks that wait for deliveries compute the same again, which nobody wants told.
+        let first = progress.waiting.is_none();
+        let span = first
+            .then(|| self.computing(gathered.points.len()))
+            .flatten();
         let computed = compute(&gathered.points, &self.pipeline.computed);
+        drop(span);
         let gathered = gathered.with(computed);
         let deliveries = self.deliver(&gathered, begun_at).await?;
         let open: u64 = deliveries.iter().map(|(_, delivery)| delivery.open()).sum();
@@ -148,6 +158,21 @@ impl Run<'_> {
             Outcome::result(&result)
                 .unwrap_or_else(|invalid| Outcome::discard(invalid.to_string())),
         )
+    }
+
+    /// The span of a computation from so many points.
+    fn computing(&self, points: usize) -> Option<Recording> {
+        let place = self.ctx.trace().and_then(traces::read)?;
+        let name = || format!("compute {}", self.name).into();
+        let mut span = Recording::begin(Some(&place), Kind::Internal, name)?;
+        span.set("windlass.pipeline", self.name.to_string());
+        span.set("windlass.points", i64::try_from(points).unwrap_or(i64::MAX));
+        let metrics = self.pipeline.computed.len();
+        span.set(
+            "windlass.computed",
+            i64::try_from(metrics).unwrap_or(i64::MAX),
+        );
+        Some(span)
     }
 
     /// Starts the collections. The look that follows knows them by the progress left behind: from
@@ -173,7 +198,7 @@ impl Run<'_> {
             source: source.clone(),
             run: Some(self.ctx.id()),
         };
-        let mut job = NewJob::with(Kind::new(COLLECT)?, JobArgs::json(&args)?);
+        let mut job = NewJob::with(JobKind::new(COLLECT)?, JobArgs::json(&args)?);
         job.id = self.child(source);
         job.queue = self.ctx.queue().clone();
         job.max_attempts = self.pipeline.max_attempts;

@@ -5,10 +5,11 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
-    job::{Args, JobId, JobSummary, State as JobState},
+    job::{Args, JobId, JobSummary, State as JobState, TraceContext},
     page::MAX_LIMIT,
     store::{Filter, ListParams, Replay, Replayed},
 };
@@ -20,6 +21,7 @@ use crate::{
         Payload,
         shapes::{self, AtMost, Object, Text},
     },
+    layers::caller,
     problem::{Faults, Place, Problem},
     routes::{filter::FilterBody, jobs::check_args},
     state::AppState,
@@ -140,8 +142,10 @@ impl Judged {
 /// `POST /v1/dead-letters/replay`
 pub(in crate::routes) async fn replay(
     State(app): State<AppState>,
+    headers: HeaderMap,
     payload: Payload,
 ) -> Result<Response, Problem> {
+    let trace = caller(&headers);
     let Object(body) = payload.read::<Object<ReplayRequest<'_>>>()?;
     let dry_run = body.dry_run.unwrap_or(false);
     let (ids, args, more) = match check(&body)? {
@@ -161,7 +165,8 @@ pub(in crate::routes) async fn replay(
                 both.map(|(id, job)| Judged::foretell(*id, job.as_ref().map(|job| &job.summary))),
             );
         } else {
-            let replays: Vec<Replay> = some.iter().map(|id| new_run(*id, args.as_ref())).collect();
+            let run = |id: &JobId| new_run(*id, args.as_ref(), trace.as_ref());
+            let replays: Vec<Replay> = some.iter().map(run).collect();
             let replayed = app.store.replay(replays.clone()).await?;
             let both = replays.iter().zip(replayed);
             items.extend(both.map(|(replay, replayed)| Judged::of(replay, replayed)));
@@ -177,11 +182,12 @@ pub(in crate::routes) async fn replay(
     .into_response())
 }
 
-fn new_run(dead: JobId, args: Option<&Args>) -> Replay {
+fn new_run(dead: JobId, args: Option<&Args>, trace: Option<&TraceContext>) -> Replay {
     Replay {
         dead,
         new: JobId::generate(),
         args: args.cloned(),
+        trace: trace.cloned(),
     }
 }
 

@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     extract::{Payload, Segment},
+    layers::caller,
     problem::{Problem, catalog},
-    routes::jobs::trace,
     state::AppState,
 };
 
@@ -109,7 +109,7 @@ pub(in crate::routes) async fn publish(
     let (store, added) = (app.store.as_ref(), entries.len() as u64);
     let waiting = buffer::append(store, name, &destination.buffer, entries).await;
     let waiting = waiting.map_err(|error| refused(error, destination.buffer.flush_interval))?;
-    let (both, trace) = (Added { added, waiting }, trace(&headers));
+    let (both, trace) = (Added { added, waiting }, caller(&headers));
     let flush = buffer::see_to(store, name, &destination.buffer, both, trace.as_ref()).await;
     let flush = flush.unwrap_or_else(|error| {
         // The entries are kept, and every worker looks after the buffers.

@@ -9,13 +9,13 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use shared::{
     clock::Timestamp,
-    job::{JobId, State as JobState, TraceContext},
+    job::{JobId, State as JobState},
     store::Enqueued,
     telemetry::fields,
 };
 
 use super::{Detail, look, submission::Reader};
-use crate::{extract::Payload, problem::Problem, routes::List, state::AppState};
+use crate::{extract::Payload, layers::caller, problem::Problem, routes::List, state::AppState};
 
 /// What became of one job.
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ pub(in crate::routes) async fn submit(
         many,
         max_jobs,
         max_attempts: live.max_attempts,
-        trace: trace(&headers),
+        trace: caller(&headers),
     };
     let submission = payload.read_with(reader).await?;
     let now = if submission.needs_now() {
@@ -100,14 +100,7 @@ pub(in crate::routes) async fn submit(
     let location = [(header::LOCATION, format!("/v1/jobs/{}", verdict.id))];
     let body = Submitted {
         verdict,
-        job: job.as_ref().map(Detail::of),
+        job: job.as_ref().map(|job| Detail::of(job, &live)),
     };
     Ok((status, location, Json(body)).into_response())
-}
-
-/// The trace that the caller is in. One that is malformed is passed over, as the recommendation
-/// asks (<https://www.w3.org/TR/trace-context/>).
-pub(in crate::routes) fn trace(headers: &HeaderMap) -> Option<TraceContext> {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
-    TraceContext::new(text("traceparent")?, text("tracestate")).ok()
 }

@@ -7,14 +7,15 @@ use serde_json::value::RawValue;
 use shared::{
     backoff::Backoff,
     clock::Timestamp,
-    config::human::format_duration,
+    config::{human::format_duration, telemetry::page},
     job::{
-        AttemptError, JobDetail, JobId, JobSummary, Kind, Priority, QueueName, State, Tag,
-        TraceContext, Unique, UniqueKey, UniquePolicy, attempt::ErrorKind,
+        AttemptError, JobDetail, JobId, JobSummary, Kind, Priority, QueueName, State, Tag, Unique,
+        UniqueKey, UniquePolicy, attempt::ErrorKind,
     },
+    telemetry::traces::jobs,
 };
 
-use crate::problem::catalog::Entry;
+use crate::{Live, problem::catalog::Entry};
 
 /// A job in a list.
 #[derive(Serialize)]
@@ -82,12 +83,15 @@ pub(crate) struct Detail<'a> {
     errors: Vec<AttemptView<'a>>,
     worker: Option<u64>,
     cancel_requested: Option<CancelRequest<'a>>,
-    trace_id: Option<&'a str>,
+    trace_id: Option<String>,
+    trace_url: Option<String>,
 }
 
 impl<'a> Detail<'a> {
     /// The view of a job.
-    pub(crate) fn of(job: &'a JobDetail) -> Self {
+    pub(crate) fn of(job: &'a JobDetail, live: &Live) -> Self {
+        let trace_id = jobs::trace_id(job.summary.id, job.trace.as_ref());
+        let trace_url = live.jaeger_url.as_ref().zip(trace_id.as_deref());
         let args = match job.args.other_content_type() {
             None => Content::json(job.args.bytes()),
             Some(_) => Content::base64(job.args.bytes()),
@@ -106,7 +110,8 @@ impl<'a> Detail<'a> {
             worker: job.worker,
             cancel_requested: cancel_requested
                 .map(|(at, reason)| CancelRequest { at: *at, reason }),
-            trace_id: job.trace.as_ref().map(TraceContext::trace_id),
+            trace_url: trace_url.map(|(jaeger, trace)| page(jaeger, trace)),
+            trace_id,
         }
     }
 }

@@ -151,7 +151,8 @@ fn settings(facts: &mut Facts, detail: &Detail) {
     }
     facts.maybe("replay of", job.replay_of.clone());
     facts.maybe("replayed as", job.replayed_as.clone());
-    facts.maybe("trace", more.trace_id.clone());
+    let link = more.trace_url.clone();
+    facts.maybe("trace", link.or_else(|| more.trace_id.clone()));
     if job.state == "discarded" && job.replayed_as.is_none() {
         facts.say("run again", &format!("windlass dlq replay {}", job.id));
     }

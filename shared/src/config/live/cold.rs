@@ -50,4 +50,13 @@ cold!(
     scheduler.prune_batch,
     // Lines of two forms in one stream help nobody.
     logs.format,
+    // The exporter is built once, and every span names its process in the same way.
+    telemetry.exporter,
+    telemetry.endpoint,
+    telemetry.protocol,
+    telemetry.timeout,
+    telemetry.headers,
+    telemetry.service_name,
+    telemetry.attributes,
+    telemetry.sampler,
 );

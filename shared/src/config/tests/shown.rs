@@ -55,6 +55,16 @@ max_response = "4MiB"
 filter = "debug" # environment WINDLASS__LOGS__FILTER
 format = "auto"
 
+[telemetry]
+exporter = "otlp"
+protocol = "grpc"
+timeout = "10s"
+headers = {}
+service_name = ""
+sampler = "per_second:100"
+
+[telemetry.attributes]
+
 [schedules]
 
 [schedules.s]

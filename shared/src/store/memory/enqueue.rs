@@ -106,6 +106,7 @@ impl Tables {
         if let Some(args) = replay.args {
             body.args = args;
         }
+        body.trace = replay.trace.or(body.trace);
         match self.accept(body, Some(replay.dead), now) {
             Enqueued::Duplicate { holder } => Replayed::Duplicate { holder },
             Enqueued::New(_) | Enqueued::Repeated => {

@@ -8,6 +8,7 @@ use crate::job::Kind;
 use crate::job::QueueName;
 use crate::job::State;
 use crate::job::Tag;
+use crate::job::TraceContext;
 use crate::page;
 use crate::page::Cursor;
 use std::collections::BTreeSet;
@@ -123,6 +124,8 @@ pub struct Replay {
     pub new: JobId,
     /// Other args than it died with.
     pub args: Option<Args>,
+    /// The trace that its new run belongs to; `None`: that of the dead letter.
+    pub trace: Option<TraceContext>,
 }
 
 /// What became of one replay.

@@ -5,7 +5,7 @@ use super::{
     row::{get, state},
 };
 use crate::{
-    job::{JobId, State},
+    job::{JobId, State, TraceContext},
     store::{Error, Replay, Replayed, Result},
 };
 
@@ -20,12 +20,22 @@ pub(super) async fn replay(store: &PostgresStore, replays: Vec<Replay>) -> Resul
     let types: Vec<Option<&str>> = edited()
         .map(|args| args.and_then(|args| args.other_content_type()))
         .collect();
+    let traces: Vec<Option<&str>> = replays
+        .iter()
+        .map(|replay| replay.trace.as_ref().map(TraceContext::traceparent))
+        .collect();
+    let states: Vec<Option<&str>> = replays
+        .iter()
+        .map(|replay| replay.trace.as_ref().and_then(TraceContext::tracestate))
+        .collect();
     let rows = store.database.write(REPLAY, |call| {
         call.bind(store.database.now())
             .bind(&dead)
             .bind(&new)
             .bind(&args)
             .bind(&types)
+            .bind(&traces)
+            .bind(&states)
     });
     let rows = rows.await?;
     let mut told = Vec::with_capacity(rows.len());

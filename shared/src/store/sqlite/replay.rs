@@ -80,6 +80,6 @@ fn new_run(dead: JobDetail, replay: &Replay) -> NewJob {
         backoff: dead.backoff,
         unique: dead.unique,
         tags: dead.summary.tags,
-        trace: dead.trace,
+        trace: replay.trace.clone().or(dead.trace),
     }
 }

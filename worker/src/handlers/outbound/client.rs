@@ -6,7 +6,12 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect,
 };
-use shared::{clock::Clock, config::human::format_duration, job::TraceContext};
+use shared::{
+    clock::Clock,
+    config::human::format_duration,
+    job::TraceContext,
+    telemetry::traces::{self, Kind, Recording},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 use url::Url;
@@ -48,6 +53,19 @@ pub(crate) enum Error {
     /// This machine cannot make calls.
     #[error("calls cannot be made: {0}")]
     Setup(String),
+}
+
+impl Error {
+    /// One word for it, of which there are few.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Unreachable { .. } => "unreachable",
+            Self::BrokeOff { .. } => "broke_off",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Setup(_) => "setup",
+        }
+    }
 }
 
 /// How calls are made.
@@ -148,14 +166,18 @@ impl Outbound {
         *request.headers_mut() = call.headers;
         *request.body_mut() = call.body.map(Into::into);
         *request.timeout_mut() = Some(limit);
-        if let Some(trace) = call.trace {
+        let mut span = call.trace.and_then(|trace| span(trace, &request, &target));
+        let trace = span.as_ref().and_then(Recording::trace);
+        if let Some(trace) = trace.as_ref().or(call.trace) {
             add_trace(request.headers_mut(), trace);
         }
         let client = self.client().await?;
-        let response = client
-            .execute(request)
-            .await
-            .map_err(|error| classify(&error, target.clone(), limit))?;
+        let answered = client.execute(request).await;
+        let response = answered.map_err(|error| classify(&error, target.clone(), limit));
+        if let Some(span) = &mut span {
+            tell(span, &response);
+        }
+        let response = response?;
         Ok(Reply {
             status: response.status(),
             headers: response.headers().clone(),
@@ -238,6 +260,39 @@ fn build(settings: &Settings) -> Result<reqwest::Client, reqwest::Error> {
         );
         builder().tls_certs_only([]).build()
     })
+}
+
+/// The span of a call, if it is recorded. Of the address only the origin is told: paths and
+/// queries may hold what opens a door.
+fn span(trace: &TraceContext, request: &Request, target: &str) -> Option<Recording> {
+    let (place, method) = (traces::read(trace)?, request.method());
+    let mut span = Recording::begin(Some(&place), Kind::Client, || method.to_string().into())?;
+    span.set("http.request.method", method.to_string());
+    span.set("url.full", format!("{target}/REDACTED"));
+    span.set(
+        "server.address",
+        request.url().host_str().unwrap_or_default().to_owned(),
+    );
+    if let Some(port) = request.url().port_or_known_default() {
+        span.set("server.port", i64::from(port));
+    }
+    Some(span)
+}
+
+/// Says in the span of a call what came of it.
+fn tell(span: &mut Recording, answered: &Result<Response, Error>) {
+    match answered {
+        Ok(response) => {
+            let status = response.status();
+            span.set("http.response.status_code", i64::from(status.as_u16()));
+            if status.is_client_error() || status.is_server_error() {
+                span.fail(status.as_str().to_owned(), "");
+            }
+        }
+        Err(error) => {
+            span.fail(error.word(), &error.to_string());
+        }
+    }
 }
 
 /// Puts the job's trace on a call, so that whoever answers can join it.
