@@ -107,7 +107,8 @@ impl Quiet {
         drop(last);
         self.marks += 1;
         let seen = format!(
-            "select sum(n_tup_ins) = {} from pg_stat_user_tables where relname = 'mark'",
+            "select sum(n_tup_ins) = {} from pg_stat_user_tables \
+             where schemaname = 'public' and relname = 'mark'",
             self.marks
         );
         until(&mut self.admin, &seen).await;
