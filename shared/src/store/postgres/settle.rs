@@ -92,7 +92,7 @@ fn tell(store: &PostgresStore, verdicts: &[Settled]) {
 struct Places {
     /// By worker, claim and slot.
     plain: Vec<usize>,
-    /// In the order given.
+    /// The same, but in the order given when one job is named twice.
     each: Vec<usize>,
 }
 
@@ -110,8 +110,12 @@ impl Places {
             let item = &items[*at];
             item.ending == Ending::Complete { result: None } && item.progress.is_none()
         };
-        let (mut plain, each): (Vec<usize>, Vec<usize>) = (0..items.len()).partition(says_nothing);
-        plain.sort_unstable_by_key(|at| key(&items[*at]));
+        let places = (0..items.len()).partition::<Vec<usize>, _>(says_nothing);
+        let (mut plain, mut each) = places;
+        // Leases are locked by key.
+        for places in [&mut plain, &mut each] {
+            places.sort_unstable_by_key(|at| key(&items[*at]));
+        }
         Self { plain, each }
     }
 }
