@@ -202,6 +202,10 @@ impl QueueStore for RedisStore {
         operate::queues(self).await
     }
 
+    async fn queue_names(&self) -> Result<Vec<QueueName>> {
+        operate::queue_names(self).await
+    }
+
     async fn set_paused(&self, queue: QueueName, paused: bool) -> Result<()> {
         operate::set_paused(self, queue, paused).await
     }

@@ -148,8 +148,14 @@ pub(super) async fn set_paused(store: &RedisStore, queue: QueueName, paused: boo
     Ok(())
 }
 
-/// See [`crate::store::QueueStore::queues`].
-pub(super) async fn queues(store: &RedisStore) -> Result<Vec<QueueRecord>> {
+/// See [`crate::store::QueueStore::queue_names`].
+pub(super) async fn queue_names(store: &RedisStore) -> Result<Vec<QueueName>> {
+    let known = known(store).await?.into_iter();
+    Ok(known.map(|(name, _)| name).collect())
+}
+
+/// Every known queue, by name, with its number.
+async fn known(store: &RedisStore) -> Result<Vec<(QueueName, u64)>> {
     let answer = store.server.read(store.server.function("queues")).await?;
     let mut values = reply::Values::of(answer)?;
     let mut known = Vec::new();
@@ -159,6 +165,12 @@ pub(super) async fn queues(store: &RedisStore) -> Result<Vec<QueueRecord>> {
         known.push((name, reply::count(values.next()?)?));
     }
     known.sort();
+    Ok(known)
+}
+
+/// See [`crate::store::QueueStore::queues`].
+pub(super) async fn queues(store: &RedisStore) -> Result<Vec<QueueRecord>> {
+    let known = known(store).await?;
     let mut records = Vec::with_capacity(known.len());
     for step in known.chunks(MOST_QUEUES) {
         let mut call = store.server.function("look_at_queues");
