@@ -2,7 +2,8 @@
 --
 -- A body: number 6 | length of the meta 2 | meta | content type and args, unless those are large.
 -- The meta begins: length of the unique key 1, and if there is one its policy 1, its window 7 and
--- itself; the number of tags 1, and each with its length 1. The rest is for the clients.
+-- itself; the number of tags 1, and each with its length 1. The rest is for the clients, and for who
+-- replays it in another trace.
 local UNTIL_STARTED, UNTIL_FINISHED, WINDOW = 1, 2, 3
 
 -- The unique key of a body whose meta begins at `at`, its policy and its window.

@@ -79,9 +79,27 @@ local function name_of(ctx, names, number)
   return ctx[names][number]
 end
 
+-- A body in another trace. traced: the flags that say what there is of it, and the trace.
+local function in_trace(body, traced)
+  local function past(at) return at + 1 + byte(body, at) end
+  local last, at = 8 + scan('>I2', body, 7), 9
+  -- The unique key with its policy and window, the tags, the kind, the queue, max_attempts.
+  at = byte(body, at) == 0 and at + 1 or past(at) + 8
+  local tags = byte(body, at)
+  at = at + 1
+  for _ = 1, tags + 2 do at = past(at) end
+  at = at + 2
+  local rest = byte(body, at) % 4
+  local meta = sub(body, 9, at - 1) .. char(rest + byte(traced, 1))
+    .. sub(body, at + 1, at + rest % 2 * 8 + (rest >= 2 and 24 or 0)) .. sub(traced, 2)
+  return sub(body, 1, 6) .. pack('>I2', #meta) .. meta .. sub(body, last + 1)
+end
+
 -- The new run of a dead letter, as a batch. edited: '' or the content type and bytes of other args.
-local function new_run(ctx, row, body, new, edited, large)
+-- traced: '' or as above.
+local function new_run(ctx, row, body, new, edited, large, traced)
   local jobs, traits, id = batch(), byte(row, 53), sub(row, 1, 16)
+  if traced ~= '' then body = in_trace(body, traced) end
   if edited == '' then
     jobs.bodies[1] = sub(body, 7)
     if band(traits, LARGE) ~= 0 then jobs.args[1] = call('HGET', ctx.P .. 'args', id) end
@@ -99,13 +117,13 @@ local function new_run(ctx, row, body, new, edited, large)
   return jobs
 end
 
--- ARGV: dead, new, edited, whether those are large, of each -> 'T' when a new id is another job's:
+-- ARGV: dead, new, edited, whether those are large, traced, of each -> 'T' when a new id is another job's:
 -- then nothing happens. Whether ids are wanted for two is for the caller to see.
 local function check_replays(keys, args)
   local ctx = begin(keys, args)
-  for at = 3, #args, 4 do
+  for at = 3, #args, 5 do
     local row = find(ctx, args[at + 1])
-    if row and call('HGET', ctx.P .. 'rof', args[at + 1]) ~= args[at] then return tostring((at - 3) / 4) end
+    if row and call('HGET', ctx.P .. 'rof', args[at + 1]) ~= args[at] then return tostring((at - 3) / 5) end
   end
   return ''
 end
@@ -115,7 +133,7 @@ end
 local function replay(keys, args)
   local ctx, answer = begin(keys, args), {}
   local P = ctx.P
-  for at = 3, #args, 4 do
+  for at = 3, #args, 5 do
     local dead, new = args[at], args[at + 1]
     local row, number, body = find(ctx, dead)
     local as = row and call('HGET', P .. 'ras', dead)
@@ -126,7 +144,8 @@ local function replay(keys, args)
     elseif sub(row, 17, 17) ~= DISCARDED then
       answer[#answer + 1] = sub(row, 17, 17)
     else
-      local _, holders = accept(ctx, new_run(ctx, row, body, new, args[at + 2], args[at + 3]))
+      local run = new_run(ctx, row, body, new, args[at + 2], args[at + 3], args[at + 4])
+      local _, holders = accept(ctx, run)
       if holders[1] then
         answer[#answer + 1] = 'H' .. holders[1]
       else

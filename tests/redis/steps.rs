@@ -107,6 +107,7 @@ async fn large_args_are_kept_handed_out_and_replayed() {
         .map(|(number, job)| Replay {
             dead: job.id,
             new: JobId::generate(),
+            trace: None,
             args: match number % 3 {
                 0 => None,
                 1 => Some(large(99)),

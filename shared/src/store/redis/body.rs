@@ -105,12 +105,28 @@ fn write_meta(to: &mut Vec<u8>, job: &NewJob) {
         to.put_u64(nanos(backoff.cap));
     }
     if let Some(trace) = &job.trace {
-        short(to, trace.traceparent());
+        write_trace(to, trace);
     }
-    if let Some(state) = state {
+}
+
+fn write_trace(to: &mut Vec<u8>, trace: &TraceContext) {
+    short(to, trace.traceparent());
+    if let Some(state) = trace.tracestate() {
         to.put_u16(u16::try_from(state.len()).unwrap_or(u16::MAX));
         to.extend_from_slice(state.as_bytes());
     }
+}
+
+/// A trace as it lies in a body, behind the flags that say what there is of it.
+pub(super) fn trace(trace: &TraceContext) -> Vec<u8> {
+    let state = if trace.tracestate().is_some() {
+        HAS_STATE
+    } else {
+        0
+    };
+    let mut written = vec![HAS_TRACE | state];
+    write_trace(&mut written, trace);
+    written
 }
 
 fn write_args(to: &mut Vec<u8>, args: &Args) {

@@ -89,6 +89,7 @@ pub(super) async fn replay(store: &RedisStore, replays: &[Replay]) -> Result<Vec
             call.arg(&replay.dead.as_bytes()[..])
                 .arg(&replay.new.as_bytes()[..])
                 .arg("")
+                .arg("")
                 .arg("");
         }
         if let Some(at) = reply::maybe_number(store.server.read(call).await?)? {
@@ -106,6 +107,7 @@ pub(super) async fn replay(store: &RedisStore, replays: &[Replay]) -> Result<Vec
             call.arg(&replay.dead.as_bytes()[..])
                 .arg(&replay.new.as_bytes()[..]);
             call.arg(args).arg(if large { "1" } else { "" });
+            call.arg(replay.trace.as_ref().map(body::trace).unwrap_or_default());
         }
         for verdict in reply::list(store.server.keep(call).await?)? {
             verdicts.push(read_replayed(verdict)?);
