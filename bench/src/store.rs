@@ -8,6 +8,7 @@ use shared::{
         postgres::admin::{Admin, Counters, Scratch},
         redacted_url,
     },
+    telemetry::{observed::observed, traces},
 };
 use std::{path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -74,5 +75,9 @@ impl Place {
 /// Opens the store that another process made.
 pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
     let opened = shared::store::open(url, Clock::system()).await;
-    opened.with_context(|| format!("cannot open {}", redacted_url(url)))
+    let opened = opened.with_context(|| format!("cannot open {}", redacted_url(url)))?;
+    if traces::enabled() {
+        return Ok(observed(opened));
+    }
+    Ok(opened)
 }
