@@ -76,6 +76,12 @@ impl Api {
     }
 }
 
+/// What scrapers and scalers ask, to be served beside the API: it changes nothing, so it may stand
+/// where other machines reach it.
+pub fn scraped(store: Arc<dyn Store>) -> Router {
+    routes::metrics::table(store)
+}
+
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api")

@@ -6,6 +6,7 @@ mod filter;
 mod health;
 mod index;
 mod jobs;
+pub(crate) mod metrics;
 mod pipelines;
 mod problems;
 mod queues;
@@ -19,7 +20,7 @@ use axum::{
 };
 use http::{Method, Uri};
 use serde::Serialize;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     layers::{deadline, no_query},
@@ -41,7 +42,8 @@ pub(crate) fn table(app: &AppState) -> Router {
         .route("/problems", get(problems::list))
         .route("/problems/{name}", get(problems::show))
         .route("/v1/jobs", get(jobs::list))
-        .route("/v1/dead-letters", get(dead_letters::list));
+        .route("/v1/dead-letters", get(dead_letters::list))
+        .merge(metrics::table(Arc::clone(&app.store)));
     let waiting = Router::new()
         .route("/v1/jobs/{id}", get(jobs::read))
         .route_layer(from_fn_with_state(limit + BESIDE_THE_WAIT, deadline));

@@ -13,7 +13,12 @@ mod process;
 mod report;
 mod store;
 
+use anyhow::anyhow;
 use clap::{Parser, Subcommand};
+use shared::{
+    config::Layers,
+    telemetry::{Exporting, Telemetry},
+};
 
 /// Measures a Windlass store. One JSON object, or a table, on stdout; logs on stderr.
 #[derive(Parser)]
@@ -25,6 +30,13 @@ struct Cli {
     /// store of its own is made beside what is named, and removed afterwards.
     #[arg(long, global = true, default_value = "memory:")]
     store: String,
+    /// Exports traces to a collector that speaks OTLP, and observes the store as the
+    /// processes of `windlass` do.
+    #[arg(long, global = true, value_name = "URL")]
+    traces: Option<String>,
+    /// Which traces [default: as of the configuration].
+    #[arg(long, global = true, requires = "traces")]
+    sampler: Option<String>,
     /// Prints one JSON object instead of a table.
     #[arg(long, global = true)]
     json: bool,
@@ -50,6 +62,11 @@ enum Scenario {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
+    let exporting = cli
+        .traces
+        .as_deref()
+        .map(|url| export(url, cli.sampler.as_deref()));
+    let exporting = exporting.transpose()?;
     let runtime = tokio::runtime::Runtime::new()?;
     let report = runtime.block_on(async {
         match cli.scenario {
@@ -61,6 +78,9 @@ fn main() -> anyhow::Result<()> {
             Scenario::Produce(options) => pickup::produce(&cli.store, &options).await,
         }
     })?;
+    if let Some(exporting) = exporting {
+        exporting.stop();
+    }
     if let Some(report) = report {
         println!(
             "{}",
@@ -72,4 +92,20 @@ fn main() -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Exports traces as a process of `windlass` would, with its environment.
+fn export(url: &str, sampler: Option<&str>) -> anyhow::Result<Exporting> {
+    let layers = Layers::of_process(None, Vec::new());
+    let mut config = layers.load()?.config;
+    let url = url
+        .parse()
+        .map_err(|why: String| anyhow!("--traces {why}"))?;
+    config.telemetry.endpoint = Some(url);
+    if let Some(sampler) = sampler {
+        config.telemetry.sampler = sampler
+            .parse()
+            .map_err(|why: String| anyhow!("--sampler {why}"))?;
+    }
+    Ok(Telemetry::start(&config, Some("bench"))?.1)
 }

@@ -9,6 +9,7 @@ use shared::{
         redacted_url,
         redis::scratch,
     },
+    telemetry::{observed::observed, traces},
 };
 use std::{path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -82,5 +83,9 @@ impl Place {
 /// Opens the store that another process made.
 pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
     let opened = shared::store::open(url, Clock::system()).await;
-    opened.with_context(|| format!("cannot open {}", redacted_url(url)))
+    let opened = opened.with_context(|| format!("cannot open {}", redacted_url(url)))?;
+    if traces::enabled() {
+        return Ok(observed(opened));
+    }
+    Ok(opened)
 }

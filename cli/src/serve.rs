@@ -3,6 +3,7 @@
 
 mod flags;
 mod roles;
+mod scraped;
 mod server;
 mod settings;
 

@@ -1,4 +1,4 @@
-//! What the program tells about itself: logs and traces.
+//! What the program tells about itself: logs, traces, metrics.
 //!
 //! Started once, before anything else runs, and followed by [`Telemetry::follow`], which takes up
 //! another log filter when the configuration changes. Traces are exported until [`Exporting::stop`],
@@ -22,6 +22,7 @@ use crate::{
 use traces::export::Export;
 
 pub mod fields;
+pub mod metrics;
 pub mod observed;
 pub mod traces;
 

@@ -176,9 +176,9 @@ fn the_configuration_knows_every_variable() {
 #[test]
 fn the_image_runs_the_one_binary_and_not_as_root() {
     let last = |word: &str| {
-        let lines = DOCKERFILE.lines().filter(|line| line.starts_with(word));
+        let mut lines = DOCKERFILE.lines().filter(|line| line.starts_with(word));
         lines
-            .last()
+            .next_back()
             .unwrap_or_else(|| panic!("no {word}"))
             .to_owned()
     };

@@ -37,6 +37,18 @@ impl Api {
         body
     }
 
+    /// What a GET is answered with, as text.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let answer = self.client.get(format!("{}{path}", self.base)).send().await;
+        let answer = answer.unwrap();
+        assert!(
+            answer.status().is_success(),
+            "GET {path}: {}",
+            answer.status()
+        );
+        answer.text().await.unwrap()
+    }
+
     /// What a POST of JSON is answered with.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = self.client.post(format!("{}{path}", self.base)).json(body);

@@ -19,6 +19,7 @@ mod dst_table;
 mod graceful_stop;
 mod leader_takeover;
 mod main_job;
+mod metrics;
 mod password;
 mod publish;
 mod reload;

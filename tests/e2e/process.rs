@@ -215,6 +215,13 @@ impl Process {
         found.unwrap_or_else(|_| panic!("`{}` never says {text:?}", self.name))
     }
 
+    /// Whole lines so far, fields and all, that hold `text`.
+    pub(crate) fn whole_lines(&self, text: &str) -> Vec<String> {
+        let lines = self.log.lines.lock().unwrap();
+        let found = lines.iter().filter(|line| line.contains(text));
+        found.cloned().collect()
+    }
+
     /// How many messages so far hold `text`.
     pub(crate) fn count(&self, text: &str) -> usize {
         self.log.matching(text).len()

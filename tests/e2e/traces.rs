@@ -15,7 +15,7 @@ use std::sync::{
 use tokio::net::TcpListener;
 
 use crate::{
-    collector::{Collector, Seen},
+    collector::{Collector, Seen, Spans},
     http::Api,
     process::{Place, Process, on_every_store},
 };
@@ -82,10 +82,11 @@ impl Fleet {
     }
 
     /// Everybody goes in peace; what they recorded was exported by then.
-    async fn stop(mut self) {
+    async fn stop(mut self) -> Vec<Process> {
         for process in self.processes.iter_mut().rev() {
             process.stop().await;
         }
+        self.processes
     }
 }
 
@@ -131,7 +132,12 @@ async fn a_job_that_fails_twice_is_one_trace_across_processes(place: Place) {
         job["trace_url"],
         format!("http://jaeger:16686/trace/{TRACE}")
     );
-    fleet.stop().await;
+    let processes = fleet.stop().await;
+    let logged = processes
+        .iter()
+        .flat_map(|process| process.whole_lines(TRACE));
+    let failures = logged.filter(|line| line.contains("failed, next in") && line.contains(&id));
+    assert_eq!(failures.count(), 2, "the log names the trace and the job");
 
     let all = collector.spans();
     let spans = all.of(TRACE);
@@ -179,12 +185,17 @@ async fn a_job_that_fails_twice_is_one_trace_across_processes(place: Place) {
             .map(|before| attempts[before].id.clone());
         assert_eq!(attempt.links, Vec::from_iter(before), "{spans:?}");
     }
-    // Batches stand by themselves and name what was in them.
+    assert_batches(&all, send, &attempts);
+}
+
+/// Batches stand by themselves and name what was in them.
+fn assert_batches(all: &Spans, send: &Seen, attempts: &[Seen]) {
     let receive = all.named("receive").those(|span| is_linked(span, send));
     assert_eq!(receive.0.len(), 3, "one claim for each attempt: {all:?}");
-    for attempt in &attempts {
+    for attempt in attempts {
         let settle = all.named("settle").those(|span| is_linked(span, attempt));
-        assert_eq!((settle.only().kind, settle.only().parent.as_str()), (3, ""));
+        let settle = settle.only();
+        assert_eq!((settle.kind, settle.parent.as_str()), (3, ""));
     }
 }
 

@@ -6,7 +6,10 @@ use shared::{
     clock::Timestamp,
     job::{ClaimedJob, Invalid, JobId, Kind, NewJob, QueueName, TraceContext},
     store::{self, Enqueued, Store},
-    telemetry::traces::{Place, Recording},
+    telemetry::{
+        metrics::{OfJobs, metrics},
+        traces::{Place, Recording},
+    },
 };
 use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -43,11 +46,13 @@ struct Inner {
     dirty: Arc<Dirty>,
     /// The span of this attempt, if it is recorded.
     span: OnceLock<(Place, TraceContext)>,
+    counted: Arc<OfJobs>,
 }
 
 impl Context {
     pub(crate) fn new(job: ClaimedJob, store: Arc<dyn Store>, dirty: Arc<Dirty>) -> Self {
         let stopped = Notify::new();
+        let counted = metrics().of(&job.queue, &job.kind);
         let (stop, report) = (OnceLock::new(), Mutex::default());
         Self(Arc::new(Inner {
             job,
@@ -57,6 +62,7 @@ impl Context {
             report,
             dirty,
             span: OnceLock::new(),
+            counted,
         }))
     }
 
@@ -106,6 +112,11 @@ impl Context {
     pub fn trace(&self) -> Option<&TraceContext> {
         let span = self.0.span.get().map(|(_, trace)| trace);
         span.or(self.0.job.trace.as_ref())
+    }
+
+    /// What is counted of jobs like this one.
+    pub(crate) fn counted(&self) -> &OfJobs {
+        &self.0.counted
     }
 
     /// Where this attempt stands in its trace, if it is recorded.

@@ -30,9 +30,11 @@ mod settle;
 use arc_swap::ArcSwap;
 use shared::{
     job::outcome::{Ending, Outcome, conclude},
+    job::{QueueName, TraceContext},
     lease::WorkerId,
     shutdown::{Shutdown, Tasks},
     store::{self, Settle, Store},
+    telemetry::metrics::metrics,
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -70,6 +72,27 @@ pub(crate) enum Verdict {
     HandedBack,
     /// Its lease is lost: there is nothing to say.
     Abandoned,
+}
+
+impl Verdict {
+    /// One word for it, of those that metrics and traces use.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::HandedBack => "handed_back",
+            Self::Abandoned => "lease_lost",
+            Self::Outcome(outcome) => match outcome {
+                Outcome::Done(_) => "done",
+                Outcome::Retry(_) | Outcome::RetryAfter(..) => "retry",
+                Outcome::Snooze(_) | Outcome::SnoozeBecause(..) => "snooze",
+                Outcome::Cancel(_) => "cancel",
+                Outcome::Discard(_) => "discard",
+            },
+        }
+    }
+}
+
+fn held(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What the loops, the runtime and the attempts share.
@@ -138,6 +161,7 @@ impl Engine {
 
     /// Works until the shutdown has drained, or is aborted.
     pub(crate) async fn run(self: Arc<Self>, shutdown: &Shutdown) {
+        metrics().slots.set(held(self.settings.concurrency));
         let loops = Tasks::new();
         loops.spawn(claim::run(Arc::clone(&self), shutdown.clone()));
         loops.spawn(settle::run(Arc::clone(&self)));
@@ -189,6 +213,13 @@ impl Engine {
             .into_iter()
             .map(|job| Context::new(job, Arc::clone(&self.store), Arc::clone(&self.dirty)))
             .collect();
+        for ctx in &contexts {
+            let (counted, job) = (ctx.counted(), ctx.job());
+            counted.claimed.inc();
+            let waited = job.claimed_at.since(job.available_at);
+            counted.wait.observe(waited.as_secs_f64());
+        }
+        metrics().slots_busy.inc_by(held(contexts.len()));
         self.running.insert(&contexts);
         if let Err(closed) = self.inbox.push(contexts) {
             for ctx in closed {
@@ -201,6 +232,8 @@ impl Engine {
     pub(crate) fn finish(&self, ctx: &Context, verdict: Verdict) {
         let job = ctx.job();
         self.running.remove(&job.token);
+        metrics().slots_busy.dec();
+        ctx.counted().ended(verdict.word());
         let ending = match verdict {
             Verdict::Outcome(outcome) => {
                 let retry = self.retry.load();
@@ -282,14 +315,15 @@ pub(crate) async fn in_time<T>(
 fn log_ending(ctx: &Context, ending: &Ending) {
     let job = ctx.job();
     let (kind, id, attempt) = (&job.kind, job.id, job.attempt);
+    let trace_id = ctx.trace().map(TraceContext::trace_id);
     match ending {
         Ending::Complete { .. } => {
-            tracing::debug!(job.id = %id, job.kind = %kind, attempt, "completed {kind} {id}");
+            tracing::debug!(job.id = %id, job.kind = %kind, attempt, trace_id, "completed {kind} {id}");
         }
         Ending::Retry { wait, failure } => {
             let (error, wait_ms) = (&failure.message, wait.as_millis());
             tracing::info!(
-                job.id = %id, job.kind = %kind, attempt, wait_ms,
+                job.id = %id, job.kind = %kind, attempt, trace_id, wait_ms,
                 "attempt {attempt} of {} of {kind} {id} failed, next in {wait_ms} ms: {error}",
                 job.max_attempts,
             );
@@ -297,13 +331,13 @@ fn log_ending(ctx: &Context, ending: &Ending) {
         Ending::Discard { failure } => {
             let error = &failure.message;
             tracing::warn!(
-                job.id = %id, job.kind = %kind, attempt,
+                job.id = %id, job.kind = %kind, attempt, trace_id,
                 "{kind} {id} is a dead letter after {attempt} attempts: {error}",
             );
         }
         Ending::Cancel { failure } => {
             let reason = &failure.message;
-            tracing::info!(job.id = %id, job.kind = %kind, "cancelled {kind} {id}: {reason}");
+            tracing::info!(job.id = %id, job.kind = %kind, trace_id, "cancelled {kind} {id}: {reason}");
         }
         Ending::Snooze {
             wait,
@@ -311,12 +345,12 @@ fn log_ending(ctx: &Context, ending: &Ending) {
         } => {
             let (reason, wait_ms) = (&failure.message, wait.as_millis());
             tracing::info!(
-                job.id = %id, job.kind = %kind, wait_ms,
+                job.id = %id, job.kind = %kind, trace_id, wait_ms,
                 "{kind} {id} is put off for {wait_ms} ms: {reason}",
             );
         }
         Ending::Snooze { failure: None, .. } | Ending::Release => {
-            tracing::debug!(job.id = %id, job.kind = %kind, "{kind} {id} is put back");
+            tracing::debug!(job.id = %id, job.kind = %kind, trace_id, "{kind} {id} is put back");
         }
     }
 }

@@ -66,19 +66,13 @@ async fn attempt_before(engine: Arc<Engine>, ctx: Context) -> Option<Place> {
 
 /// Says in the span how the attempt ended.
 fn tell(recording: &mut Recording, verdict: &Verdict) {
-    const OUTCOME: &str = "windlass.job.outcome";
-    let (word, failure) = match verdict {
-        Verdict::HandedBack => ("handed_back", None),
-        Verdict::Abandoned => ("lease_lost", None),
-        Verdict::Outcome(outcome) => match outcome {
-            Outcome::Done(_) => ("done", None),
-            Outcome::Retry(failure) | Outcome::RetryAfter(_, failure) => ("retry", Some(failure)),
-            Outcome::Snooze(_) | Outcome::SnoozeBecause(..) => ("snooze", None),
-            Outcome::Cancel(_) => ("cancel", None),
-            Outcome::Discard(failure) => ("discard", Some(failure)),
-        },
+    recording.set("windlass.job.outcome", verdict.word());
+    let failure = match verdict {
+        Verdict::Outcome(
+            Outcome::Retry(failure) | Outcome::RetryAfter(_, failure) | Outcome::Discard(failure),
+        ) => Some(failure),
+        _ => None,
     };
-    recording.set(OUTCOME, word);
     if let Some(failure) = failure {
         recording.fail(failure.kind.as_str(), &failure.message);
     }
@@ -101,7 +95,9 @@ async fn run(engine: &Engine, ctx: &Context) -> Verdict {
         }
         why = ctx.stopped() => stopped(why),
     };
-    engine.observe(started.elapsed(), ctx.job().args.bytes().len());
+    let took = started.elapsed();
+    ctx.counted().run.observe(took.as_secs_f64());
+    engine.observe(took, ctx.job().args.bytes().len());
     verdict
 }
 

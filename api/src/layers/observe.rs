@@ -10,6 +10,7 @@ use shared::{
     job::TraceContext,
     telemetry::{
         fields,
+        metrics::metrics,
         traces::{self, Kind, Recording},
     },
 };
@@ -50,7 +51,9 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     );
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
-    let elapsed_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let elapsed = started.elapsed();
+    metrics().requested(&method, route, status, elapsed);
+    let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
     span.in_scope(|| {
         // A refusal is for whoever looks after a caller; a success is not worth a line each.
         if status < 400 {

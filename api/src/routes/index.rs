@@ -25,9 +25,11 @@ const INDEX: Index = Index {
         "/v1/schedules",
         "/v1/destinations",
         "/v1/workers",
+        "/v1/autoscale",
         "/problems",
         "/healthz",
         "/readyz",
+        "/metrics",
     ],
 };
 

@@ -20,7 +20,7 @@ use std::{
 use tokio::net::TcpListener;
 use worker::{BuiltIn, RetryPolicy, Worker};
 
-use super::{Roles, settings};
+use super::{Roles, scraped, settings};
 use crate::{
     Result,
     exit::{Code, Failure},
@@ -35,6 +35,7 @@ pub(crate) struct Server {
     api: Option<(Api, TcpListener)>,
     worker: Option<(Worker, BuiltIn)>,
     scheduler: Option<Scheduler>,
+    scraped: Option<TcpListener>,
     began: Instant,
 }
 
@@ -54,6 +55,7 @@ impl Server {
         } else {
             None
         };
+        let scraped = scraped::listen(config.telemetry.metrics_listen).await?;
         let store = open_store(&config, roles).await?;
         let retry = Arc::new(ArcSwap::from_pointee(settings::policy(&config)));
         let api = match listener {
@@ -83,6 +85,7 @@ impl Server {
             api,
             worker,
             scheduler,
+            scraped,
             began,
         })
     }
@@ -116,6 +119,7 @@ impl Server {
             api,
             worker,
             scheduler,
+            scraped,
             began,
         } = self;
         let parts = Parts::new(shutdown.clone());
@@ -145,6 +149,11 @@ impl Server {
         }
         if let Some(scheduler) = scheduler {
             parts.start("the scheduler", scheduler.run(shutdown.clone()));
+        }
+        if let Some(listener) = scraped {
+            let of_fleet = roles.api.then(|| Arc::clone(&store));
+            let answering = scraped::serve(listener, of_fleet, shutdown.clone());
+            parts.start("the telling of metrics", answering);
         }
         parts.start(
             "the log filter",

@@ -1,7 +1,7 @@
 //! `[telemetry]`: where traces go, and which ones.
 
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 use super::{
     headers::Headers,
@@ -31,6 +31,9 @@ pub struct Telemetry {
     pub attributes: BTreeMap<String, String>,
     /// Which traces are recorded.
     pub sampler: Sampler,
+    /// Where metrics are told, beside the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The address of Jaeger's pages, for links to traces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jaeger_url: Option<HttpUrl>,
@@ -112,6 +115,7 @@ impl Default for Telemetry {
             service_name: String::new(),
             attributes: BTreeMap::new(),
             sampler: Sampler::default(),
+            metrics_listen: None,
             jaeger_url: None,
         }
     }
@@ -120,7 +124,10 @@ impl Default for Telemetry {
 impl Telemetry {
     pub(super) fn read(from: &Reader<'_>) -> Self {
         let default = Self::default();
-        let url = |key| from.optional::<Address>(key).and_then(|address| address.0);
+        let url = |key| {
+            from.optional::<OrNothing<HttpUrl>>(key)
+                .and_then(|url| url.0)
+        };
         Self {
             exporter: from
                 .choice("exporter", &Exporter::WORDS)
@@ -138,6 +145,9 @@ impl Telemetry {
             service_name: from.or("service_name", default.service_name),
             attributes: from.values("attributes"),
             sampler: from.or("sampler", default.sampler),
+            metrics_listen: from
+                .optional::<OrNothing<SocketAddr>>("metrics_listen")
+                .and_then(|address| address.0),
             jaeger_url: url("jaeger_url"),
         }
     }
@@ -226,17 +236,17 @@ impl FromText for Sampler {
     }
 }
 
-/// An address, or nothing.
-struct Address(Option<HttpUrl>);
+/// Something, or nothing where the text is empty.
+struct OrNothing<T>(Option<T>);
 
-impl FromText for Address {
-    const WANTED: &str = HttpUrl::WANTED;
+impl<T: FromText> FromText for OrNothing<T> {
+    const WANTED: &str = T::WANTED;
 
     fn from_text(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(Self(None));
         }
-        HttpUrl::from_text(text).map(Some).map(Self)
+        T::from_text(text).map(Some).map(Self)
     }
 }
 

@@ -7,7 +7,7 @@ use shared::{
     patience::Patience,
     shutdown::Shutdown,
     store::{Capabilities, ClaimParams, Error, Wake, Want},
-    telemetry::traces,
+    telemetry::{metrics::metrics, traces},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -100,9 +100,10 @@ impl Claimer<'_> {
                     self.patience.succeeded();
                     let full = jobs.len() >= room;
                     if !jobs.is_empty() {
+                        metrics().claim_size.observe(count(jobs.len()));
                         let recorded = jobs.iter().filter_map(traces::jobs::recorded);
-                        let (what, count) = ("receive", jobs.len());
-                        drop(traces::jobs::batch(what, what, began, count, recorded));
+                        let (what, all) = ("receive", jobs.len());
+                        drop(traces::jobs::batch(what, what, began, all, recorded));
                         self.engine.accept(worker, jobs);
                     }
                     self.unfilled = if full { 0 } else { self.unfilled + 1 };
@@ -179,6 +180,11 @@ impl Claimer<'_> {
         // The timeout is the poll: hints may be lost.
         drop(tokio::time::timeout(poll, self.engine.work.notified()).await);
     }
+}
+
+/// A number of jobs, to be measured.
+pub(super) fn count(jobs: usize) -> f64 {
+    f64::from(u32::try_from(jobs).unwrap_or(u32::MAX))
 }
 
 /// How long to wait for a hint before looking for work.

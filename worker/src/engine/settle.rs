@@ -2,7 +2,7 @@
 
 use shared::patience::{Patience, chain};
 use shared::store::{Settle, Settled};
-use shared::telemetry::traces;
+use shared::telemetry::{metrics::metrics, traces};
 use std::sync::Arc;
 
 use crate::engine::Engine;
@@ -17,6 +17,7 @@ pub(super) async fn run(engine: Arc<Engine>) {
             () = engine.closed.cancelled() => return,
         };
         let count = batch.items.len();
+        metrics().settle_size.observe(super::claim::count(count));
         let _span =
             traces::jobs::batch("settle", "settle", None, count, batch.recorded.into_iter());
         tokio::select! {
@@ -61,6 +62,7 @@ fn tell(batch: &[Settle], verdicts: &[Settled]) {
     for (settle, verdict) in batch.iter().zip(verdicts) {
         if *verdict == Settled::Fenced {
             let id = settle.id;
+            metrics().fenced.inc();
             tracing::warn!(
                 job.id = %id,
                 "the lease of {id} was lost before its end was kept; it runs again",

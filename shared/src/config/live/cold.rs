@@ -59,4 +59,5 @@ cold!(
     telemetry.service_name,
     telemetry.attributes,
     telemetry.sampler,
+    telemetry.metrics_listen,
 );
