@@ -29,8 +29,8 @@ mod settle;
 
 use arc_swap::ArcSwap;
 use shared::{
+    job::TraceContext,
     job::outcome::{Ending, Outcome, conclude},
-    job::{QueueName, TraceContext},
     lease::WorkerId,
     shutdown::{Shutdown, Tasks},
     store::{self, Settle, Store},
