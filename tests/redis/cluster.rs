@@ -4,7 +4,7 @@
 use redis::aio::MultiplexedConnection;
 use shared::{clock::Clock, store::open};
 use std::time::Duration;
-use windlass_tests::server::redis::{PrivateServer, free_port};
+use windlass_tests::server::{free_port, redis::PrivateServer};
 
 use crate::load::Load;
 

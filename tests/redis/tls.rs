@@ -6,7 +6,7 @@ use shared::{clock::Clock, store::open};
 use std::path::Path;
 use windlass_tests::{
     make::jobs,
-    server::redis::{PrivateServer, free_port},
+    server::{free_port, redis::PrivateServer},
 };
 
 fn data(file: &str) -> String {

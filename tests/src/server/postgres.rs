@@ -9,7 +9,6 @@ pub mod proxy;
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Child,
     sync::OnceLock,
@@ -17,7 +16,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-use super::told;
+use super::{free_port, told};
 use crate::apart;
 use cluster::Cluster;
 use shared::store::postgres::admin::Admin;
@@ -103,7 +102,8 @@ async fn of_the_run() -> String {
     url
 }
 
-/// Beside what was built, one for each release: none reads what another wrote. Whoever is root runs servers as somebody else, who may not look there.
+/// Beside what was built, one for each release: none reads what another wrote. Whoever is root runs
+/// servers as somebody else, who may not look there.
 fn home() -> PathBuf {
     let release = programs::release(&programs::directory());
     let name = format!("windlass-test-postgres-{release}");
@@ -116,12 +116,6 @@ fn home() -> PathBuf {
         .find(|dir| dir.join("CACHEDIR.TAG").is_file());
     let target = target.expect("tests are built into a target directory");
     target.join(name)
-}
-
-/// A port that nobody listens on.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Waits until a server that was started lets one in.

@@ -6,7 +6,6 @@ mod programs;
 use redis::aio::MultiplexedConnection;
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -14,7 +13,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-use super::told;
+use super::{free_port, told};
 use crate::apart;
 
 /// Names the server: its URL.
@@ -87,12 +86,6 @@ async fn of_the_run() -> String {
     wait_for(&url, &home.join("log")).await;
     fs::write(noted, port.to_string()).unwrap();
     url
-}
-
-/// A port that nobody listens on.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// What every server of tests is told.

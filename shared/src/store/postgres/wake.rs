@@ -48,10 +48,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::database::Database;
 use crate::{
-    job::QueueName,
     patience::{Patience, jittered},
     shutdown::Tasks,
-    store::{Error, Hint, Hints, Wake, Wakeups},
+    store::{
+        Error, Hint, Hints, Wake, Wakeups,
+        hints::{PRESENT, SIGN_OF_LIFE, SILENCE},
+    },
 };
 
 const NOTIFY: &str = include_str!("sql/notify.sql");
@@ -67,13 +69,6 @@ const ENDS_GAP: Duration = Duration::from_millis(20);
 
 /// Most hints told one by one; of more, [`Hint::Any`] is told.
 const MOST: usize = 32;
-
-/// How often whoever listens says so.
-const PRESENT: Duration = Duration::from_secs(10);
-
-/// Whoever was not heard for so long is gone; a connection on which nothing was heard for so long
-/// is dead.
-const SILENCE: Duration = Duration::from_secs(35);
 
 /// Longest wait for the last hints to be sent, and for the listener's connection to end.
 const LAST: Duration = Duration::from_secs(1);
@@ -202,7 +197,7 @@ impl Shared {
             return;
         }
         let was_alone = lock(&self.company).came(Instant::now());
-        match read(text) {
+        match Hint::read(text) {
             Some(hint) => self.hints.give(hint),
             None if was_alone => self.tell(&Hint::Any),
             None => {}
@@ -264,32 +259,10 @@ impl Pending {
     fn write(&self, origin: &str) -> Vec<String> {
         let any = self.hints.contains(&Hint::Any);
         let said = |hint: &&Hint| !any || **hint == Hint::Any;
-        let hints = self.hints.iter().filter(said).map(|hint| match hint {
-            Hint::Available(queue) => format!("{origin} available {queue}"),
-            Hint::Scheduled => format!("{origin} scheduled"),
-            Hint::Cancel => format!("{origin} cancel"),
-            Hint::Ended => format!("{origin} ended"),
-            Hint::Any => format!("{origin} any"),
-        });
-        let present = self.present.then(|| format!("{origin} present"));
-        hints.chain(present).collect()
+        let hints = self.hints.iter().filter(said).map(Hint::text);
+        let texts = hints.chain(self.present.then(|| SIGN_OF_LIFE.into()));
+        texts.map(|text| format!("{origin} {text}")).collect()
     }
-}
-
-/// The hint in what another process wrote; none in a sign of life.
-fn read(text: &str) -> Option<Hint> {
-    Some(match text {
-        "present" => return None,
-        "scheduled" => Hint::Scheduled,
-        "cancel" => Hint::Cancel,
-        "ended" => Hint::Ended,
-        text => {
-            let queue = text.strip_prefix("available ").map(QueueName::new);
-            queue
-                .and_then(Result::ok)
-                .map_or(Hint::Any, Hint::Available)
-        }
-    })
 }
 
 /// Tells others until `stop`, then what is left.
@@ -422,6 +395,7 @@ async fn hear_on(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::QueueName;
 
     fn available(queue: &str) -> Hint {
         Hint::Available(QueueName::new(queue).unwrap())
@@ -435,26 +409,6 @@ mod tests {
         let mut texts = pending.write("me");
         texts.sort();
         texts
-    }
-
-    #[test]
-    fn what_is_told_is_read_as_it_was() {
-        let hints = [
-            Hint::Any,
-            available("mail"),
-            Hint::Cancel,
-            Hint::Ended,
-            Hint::Scheduled,
-        ];
-        for hint in hints {
-            let texts = told(std::slice::from_ref(&hint));
-            let (origin, text) = texts[0].split_once(' ').unwrap();
-            assert_eq!((origin, read(text)), ("me", Some(hint)));
-        }
-        assert_eq!(read("present"), None);
-        for other in ["", "any", "available", "available a b", "something new"] {
-            assert_eq!(read(other), Some(Hint::Any), "{other}");
-        }
     }
 
     #[test]

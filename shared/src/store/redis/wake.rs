@@ -16,7 +16,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 use tokio::{
     sync::Notify,
@@ -26,20 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
 use crate::{
-    job::QueueName,
     patience::{Patience, jittered},
     shutdown::Tasks,
-    store::{Error, Hint, Hints, Wake, Wakeups},
+    store::{
+        Error, Hint, Hints, Wake, Wakeups,
+        hints::{PRESENT, SIGN_OF_LIFE, SILENCE},
+    },
 };
-
-/// How often whoever listens says so.
-const PRESENT: Duration = Duration::from_secs(10);
-
-/// A connection on which nothing was heard for so long is dead.
-const SILENCE: Duration = Duration::from_secs(35);
-
-/// What a sign of life says.
-const SIGN: &str = "present";
 
 /// Gives hints, and hears those of others.
 #[derive(Debug)]
@@ -97,7 +89,7 @@ impl Shared {
     fn hear(&self, payload: &str) {
         let (origin, text) = payload.split_once(' ').unwrap_or_default();
         if origin != self.origin
-            && let Some(hint) = read(text)
+            && let Some(hint) = Hint::read(text)
         {
             self.hints.give(hint);
         }
@@ -109,22 +101,6 @@ impl Shared {
             self.hints.give(Hint::Any);
         }
     }
-}
-
-/// The hint in what another process wrote; none in a sign of life.
-fn read(text: &str) -> Option<Hint> {
-    Some(match text {
-        SIGN => return None,
-        "scheduled" => Hint::Scheduled,
-        "cancel" => Hint::Cancel,
-        "ended" => Hint::Ended,
-        text => {
-            let queue = text.strip_prefix("available ").map(QueueName::new);
-            queue
-                .and_then(Result::ok)
-                .map_or(Hint::Any, Hint::Available)
-        }
-    })
 }
 
 impl Waker {
@@ -235,34 +211,11 @@ async fn hear_on(
                 }
             }
             () = sleep_until(present) => {
-                server.tell(SIGN).await?;
+                server.tell(SIGN_OF_LIFE).await?;
                 present = Instant::now() + jittered(PRESENT);
             }
             () = signs.ended.notified() => return Err(Lost::Ended),
             () = sleep_until(silence) => return Err(Lost::Silent),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_functions_tell_is_read() {
-        for (text, hint) in [
-            (
-                "available mail",
-                Some(Hint::Available(QueueName::new("mail").unwrap())),
-            ),
-            ("scheduled", Some(Hint::Scheduled)),
-            ("cancel", Some(Hint::Cancel)),
-            ("ended", Some(Hint::Ended)),
-            ("something new", Some(Hint::Any)),
-            ("available a b", Some(Hint::Any)),
-            (SIGN, None),
-        ] {
-            assert_eq!(read(text), hint, "{text}");
         }
     }
 }

@@ -6,7 +6,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-use super::{PrivateServer, cluster, free_port, let_in, programs};
+use super::{PrivateServer, cluster, let_in, programs};
+use crate::server::free_port;
 
 /// Connections to the server, for all clients together.
 const CONNECTIONS: u32 = 2;
